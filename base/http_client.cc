@@ -1,0 +1,112 @@
+#include "base/http_client.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+namespace couplingd {
+namespace {
+
+struct Receiving {
+  HttpResponse response;
+  std::size_t limit = 0;
+};
+
+std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& receiving = *static_cast<Receiving*>(user);
+  std::string& body = receiving.response.body;
+  const std::size_t bytes = size * count;
+  const std::size_t room = receiving.limit - std::min(receiving.limit, body.size());
+  body.append(data, std::min(room, bytes));
+  if (bytes <= room) return bytes;
+  receiving.response.truncated = true;
+  return 0;
+}
+
+std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& response = static_cast<Receiving*>(user)->response;
+  const std::string_view line(data, size * count);
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos || response.headers.size() >= 256) return size * count;
+  std::string name(line.substr(0, colon));
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string_view value = line.substr(colon + 1);
+  const std::size_t begin = value.find_first_not_of(" \t\r\n");
+  value = begin == std::string_view::npos
+              ? std::string_view()
+              : value.substr(begin, value.find_last_not_of(" \t\r\n") - begin + 1);
+  response.headers.emplace_back(std::move(name), value);
+  return size * count;
+}
+
+class CurlHttpClient final : public HttpClient {
+ public:
+  CurlHttpClient() { curl_global_init(CURL_GLOBAL_DEFAULT); }
+
+  Result<HttpResponse> Send(const HttpRequest& request) override {
+    const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
+    if (!curl) return Fail(ErrorKind::kExhausted, "libcurl has no memory", "", true);
+    Receiving receiving;
+    receiving.limit = request.max_response_bytes;
+    char reason[CURL_ERROR_SIZE] = "";
+    curl_slist* raw_headers = nullptr;
+    for (const auto& [name, value] : request.headers) {
+      raw_headers = curl_slist_append(raw_headers, fmt::format("{}: {}", name, value).c_str());
+    }
+    raw_headers = curl_slist_append(raw_headers, "Expect:");
+    const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(raw_headers,
+                                                                     curl_slist_free_all);
+    Configure(curl.get(), request, headers.get(), receiving, reason);
+    const CURLcode code = curl_easy_perform(curl.get());
+    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &receiving.response.status);
+    if (code == CURLE_OK || receiving.response.truncated) return std::move(receiving.response);
+    return Fail(ErrorKind::kUnavailable,
+                fmt::format("no answer: {}", curl_easy_strerror(code)), "", true);
+  }
+
+ private:
+  static void Configure(CURL* curl, const HttpRequest& request, curl_slist* headers,
+                        Receiving& receiving, char* reason) {
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+    curl_easy_setopt(curl, CURLOPT_URL, request.url.Reveal().c_str());
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (!request.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, request.ca_file.c_str());
+    if (!request.unix_socket.empty()) {
+      curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
+    }
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    if (request.method != "GET") {
+      curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.data());
+      curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                       static_cast<curl_off_t>(request.body.size()));
+    }
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnBody);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &receiving);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, OnHeader);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &receiving);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "couplingd");
+  }
+};
+
+}  // namespace
+
+const std::string* HttpResponse::Header(std::string_view lower_case_name) const {
+  for (const auto& [name, value] : headers) {
+    if (name == lower_case_name) return &value;
+  }
+  return nullptr;
+}
+
+std::unique_ptr<HttpClient> MakeCurlHttpClient() { return std::make_unique<CurlHttpClient>(); }
+
+}  // namespace couplingd

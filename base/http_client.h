@@ -1,0 +1,47 @@
+// Outgoing HTTP, over libcurl. TLS 1.2 or newer with the certificate and host name verified; no
+// redirects; only http, https and Unix sockets; responses are cut at a limit, never buffered without one.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace couplingd {
+
+struct HttpRequest {
+  std::string method = "GET";
+  Secret url;               // a webhook's URL is a credential
+  std::string unix_socket;  // where set, the connection goes to this socket and the URL's host is a name only
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::chrono::milliseconds timeout{15000};  // whole exchange
+  std::size_t max_response_bytes = 64u << 10;
+  std::string ca_file;      // empty: the system's
+};
+
+struct HttpResponse {
+  long status = 0;
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::string body;         // the first max_response_bytes of it
+  bool truncated = false;
+
+  const std::string* Header(std::string_view lower_case_name) const;
+};
+
+// Thread-safe. Any answer of the peer is a response, whatever its status; an Error (kUnavailable) means
+// that there was none. Error texts never contain the URL.
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+  virtual Result<HttpResponse> Send(const HttpRequest& request) = 0;
+};
+
+std::unique_ptr<HttpClient> MakeCurlHttpClient();
+
+}  // namespace couplingd

@@ -1,0 +1,198 @@
+#include "base/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace couplingd {
+namespace {
+
+struct Pipe {
+  FileDescriptor read, write;
+};
+
+Result<Pipe> MakePipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return std::unexpected(ErrnoError(errno, "make", "a pipe"));
+  return Pipe{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+}
+
+std::vector<char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Runs in the child between fork and exec: async-signal-safe calls only.
+[[noreturn]] void BecomeProgram(const ProcessOptions& options, char* const* arguments,
+                                char* const* environment, int in, int out, int err, pid_t parent,
+                                int failure_fd) {
+  if (options.new_process_group) ::setpgid(0, 0);
+  if (options.die_with_parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(127);
+  }
+  if (options.nice != 0) (void)!::nice(options.nice);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (int signal : {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGCHLD}) ::signal(signal, SIG_DFL);
+  if (in >= 0) ::dup2(in, 0);
+  if (out >= 0) ::dup2(out, 1);
+  if (err >= 0) ::dup2(err, 2);
+  if (options.working_directory.empty() || ::chdir(options.working_directory.c_str()) == 0) {
+    ::execvpe(arguments[0], arguments, environment);
+  }
+  const int reason = errno;
+  (void)!::write(failure_fd, &reason, sizeof reason);
+  ::_exit(127);
+}
+
+}  // namespace
+
+std::string ExitStatus::Text() const {
+  if (signal == 0) return fmt::format("exit code {}", code);
+  const char* name = ::sigabbrev_np(signal);
+  return name ? fmt::format("killed by SIG{}", name) : fmt::format("killed by signal {}", signal);
+}
+
+Result<Process> Process::Start(const ProcessOptions& options) {
+  if (options.arguments.empty()) return Fail(ErrorKind::kInternal, "no program to start");
+  Pipe in, out, err, failure;
+  if (options.pipe_stdin) in = TRY(MakePipe());
+  if (options.pipe_stdout) out = TRY(MakePipe());
+  if (options.pipe_stderr) err = TRY(MakePipe());
+  failure = TRY(MakePipe());
+  FileDescriptor null;
+  if (!options.pipe_stdin) null = FileDescriptor(::open("/dev/null", O_RDWR | O_CLOEXEC));
+
+  const std::vector<char*> arguments = Pointers(options.arguments);
+  const std::vector<char*> environment = Pointers(options.environment);
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return std::unexpected(ErrnoError(errno, "start", options.arguments[0]));
+  if (pid == 0) {
+    BecomeProgram(options, arguments.data(), environment.data(),
+                  options.pipe_stdin ? in.read.get() : null.get(), out.write.get(),
+                  err.write.get(), parent, failure.write.get());
+  }
+  if (options.new_process_group) ::setpgid(pid, pid);
+  failure.write.Close();
+  int reason = 0;
+  ssize_t got;
+  do got = ::read(failure.read.get(), &reason, sizeof reason);
+  while (got < 0 && errno == EINTR);
+  if (got > 0) {
+    ::waitpid(pid, nullptr, 0);
+    return std::unexpected(ErrnoError(reason, "start", options.arguments[0]));
+  }
+  Process process;
+  process.pid_ = pid;
+  process.group_ = options.new_process_group;
+  process.stdin_ = std::move(in.write);
+  process.stdout_ = std::move(out.read);
+  process.stderr_ = std::move(err.read);
+  process.pidfd_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (process.pidfd_.valid()) ::fcntl(process.pidfd_.get(), F_SETFD, FD_CLOEXEC);
+  return process;
+}
+
+Process::Process(Process&& other) noexcept { *this = std::move(other); }
+
+Process& Process::operator=(Process&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(group_, other.group_);
+  std::swap(stdin_, other.stdin_);
+  std::swap(stdout_, other.stdout_);
+  std::swap(stderr_, other.stderr_);
+  std::swap(pidfd_, other.pidfd_);
+  return *this;
+}
+
+Process::~Process() {
+  if (pid_ <= 0) return;
+  Signal(SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+void Process::Signal(int signal) const {
+  if (pid_ > 0) ::kill(group_ ? -pid_ : pid_, signal);
+}
+
+Result<ExitStatus> Process::Wait() {
+  int status = 0;
+  pid_t waited;
+  do waited = ::waitpid(pid_, &status, 0);
+  while (waited < 0 && errno == EINTR);
+  if (waited < 0) return std::unexpected(ErrnoError(errno, "wait for", "a child process"));
+  pid_ = -1;
+  if (WIFSIGNALED(status)) return ExitStatus{0, WTERMSIG(status)};
+  return ExitStatus{WEXITSTATUS(status), 0};
+}
+
+Result<ProcessOutput> RunProcess(ProcessOptions options, std::string_view input,
+                                 std::chrono::milliseconds timeout, std::size_t max_output) {
+  options.pipe_stdin = options.pipe_stdout = options.pipe_stderr = true;
+  const std::string program = options.arguments.empty() ? "" : options.arguments[0];
+  Process process = TRY(Process::Start(options));
+  ::fcntl(process.stdin_pipe().get(), F_SETFL, O_NONBLOCK);
+  if (input.empty()) process.stdin_pipe().Close();
+  ProcessOutput output;
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const auto drain = [&](FileDescriptor& pipe, std::string& into) {
+    char block[65536];
+    const ssize_t got = ::read(pipe.get(), block, sizeof block);
+    if (got < 0 && errno == EINTR) return;
+    if (got <= 0) return pipe.Close();
+    const std::size_t room = max_output - std::min(max_output, into.size());
+    into.append(block, std::min(room, static_cast<std::size_t>(got)));
+  };
+  while (process.stdout_pipe().valid() || process.stderr_pipe().valid()) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    std::array<pollfd, 3> polled = {{{process.stdout_pipe().get(), POLLIN, 0},
+                                     {process.stderr_pipe().get(), POLLIN, 0},
+                                     {process.stdin_pipe().get(), POLLOUT, 0}}};
+    if (left.count() <= 0 || ::poll(polled.data(), polled.size(), static_cast<int>(left.count())) == 0) {
+      process.Signal(SIGKILL);
+      (void)process.Wait();
+      return Fail(ErrorKind::kUnavailable,
+                  fmt::format("{} did not finish within {} ms", program, timeout.count()), "", true);
+    }
+    if (polled[0].revents) drain(process.stdout_pipe(), output.out);
+    if (polled[1].revents) drain(process.stderr_pipe(), output.err);
+    if (polled[2].revents) {
+      const ssize_t written = ::write(process.stdin_pipe().get(), input.data(), input.size());
+      if (written > 0) input.remove_prefix(static_cast<std::size_t>(written));
+      if (input.empty() || (written < 0 && errno != EINTR && errno != EAGAIN)) {
+        process.stdin_pipe().Close();
+      }
+    }
+  }
+  output.exit = TRY(process.Wait());
+  return output;
+}
+
+std::vector<std::string> MinimalEnvironment() {
+  std::vector<std::string> environment;
+  for (const char* name : {"PATH", "HOME", "LANG", "TMPDIR"}) {
+    if (const char* value = std::getenv(name)) environment.push_back(fmt::format("{}={}", name, value));
+  }
+  return environment;
+}
+
+Result<std::string> ExecutableDirectory() { return DirectoryName(TRY(RealPath("/proc/self/exe"))); }
+
+}  // namespace couplingd

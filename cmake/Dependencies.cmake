@@ -1,0 +1,35 @@
+# Where every library comes from: Debian packages, and libtorch and nvcc from PyPI wheels that ./dev unpacks.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(GTest REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)
+find_package(CLI11 REQUIRED)
+find_package(CURL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+
+if(COUPLINGD_TORCH)
+  # TorchConfig.cmake insists on a CUDA toolkit; the two libraries and their headers are all that is used.
+  set(LIBTORCH ${COUPLINGD_DEPS}/libtorch/torch)
+  if(NOT EXISTS ${LIBTORCH}/lib/libtorch_cpu.so)
+    message(FATAL_ERROR "libtorch is not in ${LIBTORCH}; run ./dev build, which fetches it")
+  endif()
+  add_library(torch_c10 SHARED IMPORTED)
+  set_target_properties(torch_c10 PROPERTIES IMPORTED_LOCATION ${LIBTORCH}/lib/libc10.so)
+  add_library(torch_cpu SHARED IMPORTED)
+  set_target_properties(torch_cpu PROPERTIES IMPORTED_LOCATION ${LIBTORCH}/lib/libtorch_cpu.so)
+  target_include_directories(torch_cpu SYSTEM INTERFACE ${LIBTORCH}/include
+                                                        ${LIBTORCH}/include/torch/csrc/api/include)
+  target_link_libraries(torch_cpu INTERFACE torch_c10)
+  # The CUDA libraries that libtorch_cpu.so names are found through its own run path, not at link time.
+  target_link_options(torch_cpu INTERFACE -Wl,--allow-shlib-undefined -Wl,--disable-new-dtags)
+endif()
