@@ -1,0 +1,32 @@
+#include "records/alert.h"
+
+namespace couplingd {
+
+std::string_view ToString(Severity severity) {
+  switch (severity) {
+    case Severity::kInfo: return "info";
+    case Severity::kWarning: return "warning";
+    case Severity::kCritical: return "critical";
+  }
+  return "warning";
+}
+
+std::string_view ToString(AlertState state) {
+  return state == AlertState::kFiring ? "firing" : "resolved";
+}
+
+std::optional<Severity> ParseSeverity(std::string_view text) {
+  for (Severity severity : {Severity::kInfo, Severity::kWarning, Severity::kCritical}) {
+    if (ToString(severity) == text) return severity;
+  }
+  return std::nullopt;
+}
+
+std::optional<AlertState> ParseAlertState(std::string_view text) {
+  for (AlertState state : {AlertState::kFiring, AlertState::kResolved}) {
+    if (ToString(state) == text) return state;
+  }
+  return std::nullopt;
+}
+
+}  // namespace couplingd
