@@ -72,4 +72,22 @@ struct Evaluation {
   std::vector<Score> scores;
 };
 
+// A score with what it belongs to: the row of `couplingctl scores`.
+struct ScoreRow {
+  std::string run;
+  std::string family;
+  std::string checkpoint;  // path
+  std::int64_t step = 0;
+  int generation = 1;
+  std::optional<double> tokens;
+  std::optional<double> parameters;
+  Score score;
+  std::int64_t evaluation_id = 0;
+  std::string series_key;
+  std::string pack_hash;
+  std::string plan_hash;    // empty: only aggregates are known
+  std::string scores_hash;
+  UnixMillis finished_at = 0;
+};
+
 }  // namespace couplingd
