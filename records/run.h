@@ -51,6 +51,7 @@ struct Checkpoint {
   CheckpointState state = CheckpointState::kWaiting;
   std::string reason;                // one sentence, for every state but the good ones
   int attempts = 0;
+  UnixMillis written_at = 0;         // newest modification time of its files, by the file system's clock
   UnixMillis discovered_at = 0;
   UnixMillis updated_at = 0;
 };
