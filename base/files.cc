@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,8 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-
-#include <fmt/format.h>
 
 namespace couplingd {
 namespace {
@@ -30,30 +29,40 @@ Status WriteAll(int fd, std::string_view content, const std::string& path) {
 ErrorKind KindOf(int errno_value) {
   switch (errno_value) {
     case ENOENT:
-    case ENOTDIR: return ErrorKind::kNotFound;
+    case ENOTDIR:
+      return ErrorKind::kNotFound;
     case EACCES:
     case EPERM:
-    case EROFS: return ErrorKind::kPermission;
+    case EROFS:
+      return ErrorKind::kPermission;
     case ENOSPC:
     case EDQUOT:
     case EMFILE:
     case ENFILE:
-    case ENOMEM: return ErrorKind::kExhausted;
-    case ESTALE: return ErrorKind::kVanished;
+    case ENOMEM:
+      return ErrorKind::kExhausted;
+    case ESTALE:
+      return ErrorKind::kVanished;
     case ECONNREFUSED:
-    case ETIMEDOUT: return ErrorKind::kUnavailable;
+    case ETIMEDOUT:
+      return ErrorKind::kUnavailable;
     case ELOOP:
     case EISDIR:
-    case EINVAL: return ErrorKind::kInvalidData;
-    default: return ErrorKind::kInternal;
+    case EINVAL:
+      return ErrorKind::kInvalidData;
+    default:
+      return ErrorKind::kInternal;
   }
 }
 
 std::string HintFor(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kPermission: return "give the user of this program access";
-    case ErrorKind::kExhausted: return "free space or raise the limit; it is tried again";
-    default: return "";
+    case ErrorKind::kPermission:
+      return "give the user of this program access";
+    case ErrorKind::kExhausted:
+      return "free space or raise the limit; it is tried again";
+    default:
+      return "";
   }
 }
 
@@ -83,7 +92,7 @@ Error ErrnoError(int errno_value, std::string_view operation, std::string_view p
 Result<FileDescriptor> OpenForReading(const std::string& path) {
   FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid()) return std::unexpected(ErrnoError(errno, "open", path));
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return std::unexpected(ErrnoError(errno, "stat", path));
   if (!S_ISREG(status.st_mode)) {
     return Fail(ErrorKind::kInvalidData, fmt::format("{} is not a regular file", path));
@@ -102,8 +111,9 @@ Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
     if (got == 0) return content;
     content.append(block, static_cast<std::size_t>(got));
     if (content.size() > max_bytes) {
-      return Fail(ErrorKind::kInvalidData,
-                  fmt::format("{} is larger than the {} bytes that are read of it", path, max_bytes));
+      return Fail(
+          ErrorKind::kInvalidData,
+          fmt::format("{} is larger than the {} bytes that are read of it", path, max_bytes));
     }
   }
 }
@@ -116,9 +126,10 @@ Status ReadExactlyAt(int fd, void* into, std::size_t size, std::uint64_t offset,
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return std::unexpected(ErrnoError(errno, "read", path));
     if (got == 0) {
-      return Fail(ErrorKind::kInvalidData,
-                  fmt::format("{} ends at byte {}, {} more bytes were expected", path, offset, size),
-                  "the file is truncated or still being written");
+      return Fail(
+          ErrorKind::kInvalidData,
+          fmt::format("{} ends at byte {}, {} more bytes were expected", path, offset, size),
+          "the file is truncated or still being written");
     }
     position += got;
     size -= static_cast<std::size_t>(got);
@@ -157,7 +168,7 @@ Status MakeDirectories(const std::string& path, int mode) {
     }
     if (end != std::string::npos) ++end;
   }
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::unexpected(ErrnoError(errno, "stat", path));
   if (!S_ISDIR(status.st_mode)) {
     return Fail(ErrorKind::kInvalidData, fmt::format("{} is not a directory", path));

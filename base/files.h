@@ -30,8 +30,8 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-// An Error whose kind follows from errno (ENOENT: kNotFound, EACCES: kPermission, ENOSPC: kExhausted, …)
-// and whose message is "operation path: reason".
+// An Error whose kind follows from errno (ENOENT: kNotFound, EACCES: kPermission, ENOSPC:
+// kExhausted, …) and whose message is "operation path: reason".
 Error ErrnoError(int errno_value, std::string_view operation, std::string_view path);
 
 // Opens a regular file for reading. FIFOs, devices and directories are refused without blocking.
@@ -40,7 +40,8 @@ Result<FileDescriptor> OpenForReading(const std::string& path);
 // The whole file; an error where it is larger than `max_bytes`.
 Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes = 64u << 20);
 
-// Reads exactly `size` bytes at `offset`, however many calls that takes. A short file is kInvalidData.
+// Reads exactly `size` bytes at `offset`, however many calls that takes. A short file is
+// kInvalidData.
 Status ReadExactlyAt(int fd, void* into, std::size_t size, std::uint64_t offset,
                      std::string_view path);
 

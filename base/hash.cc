@@ -27,6 +27,8 @@ void StreamHash::Update(const void* bytes, std::size_t size) {
 
 std::string StreamHash::Hex() const { return couplingd::Hex(XXH3_128bits_digest(state_->xxh)); }
 
-std::string HashHex(std::string_view bytes) { return Hex(XXH3_128bits(bytes.data(), bytes.size())); }
+std::string HashHex(std::string_view bytes) {
+  return Hex(XXH3_128bits(bytes.data(), bytes.size()));
+}
 
 }  // namespace couplingd

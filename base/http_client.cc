@@ -1,10 +1,11 @@
 #include "base/http_client.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include <curl/curl.h>
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
 
 namespace couplingd {
 namespace {
@@ -42,6 +43,29 @@ std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user
   return size * count;
 }
 
+// Non-zero ends the transfer.
+int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::stop_token*>(user)->stop_requested() ? 1 : 0;
+}
+
+using CurlList = std::unique_ptr<curl_slist, void (*)(curl_slist*)>;
+
+// "host:port:address,address": what libcurl takes instead of asking DNS; null where nothing is
+// pinned.
+Result<CurlList> PinnedAddresses(const HttpRequest& request) {
+  CurlList list(nullptr, curl_slist_free_all);
+  if (request.addresses.empty()) return list;
+  const UrlParts url = TRY(ParseUrl(request.url));
+  if (url.host.find(':') != std::string::npos) return list;  // an IPv6 literal is its own address
+  std::string entry = fmt::format("{}:{}:", url.host, url.port);
+  for (const std::string& address : request.addresses) {
+    if (!entry.ends_with(':')) entry += ',';
+    entry += address.find(':') == std::string::npos ? address : fmt::format("[{}]", address);
+  }
+  list.reset(curl_slist_append(nullptr, entry.c_str()));
+  return list;
+}
+
 class CurlHttpClient final : public HttpClient {
  public:
   CurlHttpClient() { curl_global_init(CURL_GLOBAL_DEFAULT); }
@@ -59,12 +83,16 @@ class CurlHttpClient final : public HttpClient {
     raw_headers = curl_slist_append(raw_headers, "Expect:");
     const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(raw_headers,
                                                                      curl_slist_free_all);
+    const CurlList pinned = TRY(PinnedAddresses(request));
     Configure(curl.get(), request, headers.get(), receiving, reason);
+    if (pinned) curl_easy_setopt(curl.get(), CURLOPT_RESOLVE, pinned.get());
     const CURLcode code = curl_easy_perform(curl.get());
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &receiving.response.status);
     if (code == CURLE_OK || receiving.response.truncated) return std::move(receiving.response);
-    return Fail(ErrorKind::kUnavailable,
-                fmt::format("no answer: {}", curl_easy_strerror(code)), "", true);
+    if (request.stop.stop_requested())
+      return Fail(ErrorKind::kCancelled, "the exchange was stopped");
+    return Fail(ErrorKind::kUnavailable, fmt::format("no answer: {}", curl_easy_strerror(code)), "",
+                true);
   }
 
  private:
@@ -90,6 +118,9 @@ class CurlHttpClient final : public HttpClient {
       curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
                        static_cast<curl_off_t>(request.body.size()));
     }
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &request.stop);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnBody);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &receiving);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, OnHeader);
@@ -108,5 +139,24 @@ const std::string* HttpResponse::Header(std::string_view lower_case_name) const 
 }
 
 std::unique_ptr<HttpClient> MakeCurlHttpClient() { return std::make_unique<CurlHttpClient>(); }
+
+Result<UrlParts> ParseUrl(const Secret& url) {
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> parser(curl_url(), curl_url_cleanup);
+  if (!parser || curl_url_set(parser.get(), CURLUPART_URL, url.Reveal().c_str(), 0) != CURLUE_OK) {
+    return Fail(ErrorKind::kInvalidData, "the URL cannot be understood",
+                "write it whole, as in https://host/path");
+  }
+  const auto part = [&](CURLUPart which, unsigned flags) -> std::string {
+    char* text = nullptr;
+    if (curl_url_get(parser.get(), which, &text, flags) != CURLUE_OK) return "";
+    const std::unique_ptr<char, void (*)(void*)> owned(text, curl_free);
+    return text;
+  };
+  UrlParts parts{part(CURLUPART_SCHEME, 0), part(CURLUPART_HOST, 0), 0};
+  if (parts.host.starts_with('[')) parts.host = parts.host.substr(1, parts.host.size() - 2);
+  const std::string port = part(CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  std::from_chars(port.data(), port.data() + port.size(), parts.port);
+  return parts;
+}
 
 }  // namespace couplingd

@@ -1,12 +1,12 @@
 #include "base/json.h"
 
-#include <cmath>
-#include <set>
-
 #include <fmt/format.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
+
+#include <cmath>
+#include <set>
 
 #include "base/files.h"
 
@@ -20,7 +20,8 @@ constexpr unsigned kParseFlags = rapidjson::kParseNanAndInfFlag | rapidjson::kPa
 // Builds a Document while refusing what the DOM would accept: deep nesting and repeated keys.
 class StrictHandler {
  public:
-  StrictHandler(JsonDocument& document, int max_depth) : document_(document), max_depth_(max_depth) {}
+  StrictHandler(JsonDocument& document, int max_depth)
+      : document_(document), max_depth_(max_depth) {}
 
   bool Null() { return document_.Null(); }
   bool Bool(bool value) { return document_.Bool(value); }
@@ -41,7 +42,8 @@ class StrictHandler {
   }
   bool Key(const char* text, unsigned length, bool copy) {
     if (!keys_.back().emplace(text, length).second) {
-      problem_ = fmt::format("the key \"{}\" stands twice in one object", std::string(text, length));
+      problem_ =
+          fmt::format("the key \"{}\" stands twice in one object", std::string(text, length));
       return false;
     }
     return document_.Key(text, length, copy);
@@ -119,8 +121,8 @@ Result<JsonDocument> ParseJson(std::string_view text, std::string_view source,
     const std::string cause = handler.problem().empty()
                                   ? std::string(rapidjson::GetParseError_En(parsed.Code()))
                                   : handler.problem();
-    return Fail(ErrorKind::kInvalidData, fmt::format("{}: {}: {}", source,
-                                                     LineAndColumn(text, parsed.Offset()), cause));
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{}: {}: {}", source, LineAndColumn(text, parsed.Offset()), cause));
   }
   return document;
 }
@@ -175,10 +177,12 @@ Result<std::optional<bool>> FindBool(const JsonValue& object, std::string_view k
   return value->GetBool();
 }
 
-Result<std::string> GetString(const JsonValue& object, std::string_view key, std::string_view source) {
+Result<std::string> GetString(const JsonValue& object, std::string_view key,
+                              std::string_view source) {
   return Required(FindString(object, key, source), key, source);
 }
-Result<std::int64_t> GetInt(const JsonValue& object, std::string_view key, std::string_view source) {
+Result<std::int64_t> GetInt(const JsonValue& object, std::string_view key,
+                            std::string_view source) {
   return Required(FindInt(object, key, source), key, source);
 }
 Result<double> GetDouble(const JsonValue& object, std::string_view key, std::string_view source) {
@@ -231,10 +235,11 @@ std::string ToValidUtf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
     const unsigned char lead = byte(i);
-    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2
-                               : lead >= 0xE0 && lead < 0xF0                 ? 3
-                               : lead >= 0xF0 && lead < 0xF5                 ? 4
-                                                                             : 0;
+    const std::size_t length = lead < 0x80                   ? 1
+                               : lead >= 0xC2 && lead < 0xE0 ? 2
+                               : lead >= 0xE0 && lead < 0xF0 ? 3
+                               : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                             : 0;
     bool good = length != 0 && i + length <= text.size();
     for (std::size_t k = 1; good && k < length; ++k) good = (byte(i + k) & 0xC0) == 0x80;
     if (good && length == 3) {

@@ -1,15 +1,15 @@
-// JSON in and out, over RapidJSON. Reading accepts the NaN and Infinity literals that Python trainers
-// write, and refuses duplicate keys, invalid UTF-8, deep nesting and oversized input.
+// JSON in and out, over RapidJSON. Reading accepts the NaN and Infinity literals that Python
+// trainers write, and refuses duplicate keys, invalid UTF-8, deep nesting and oversized input.
 #pragma once
+
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "base/result.h"
 
@@ -23,7 +23,8 @@ struct JsonLimits {
   int max_depth = 64;
 };
 
-// `source` names the input in errors ("config.json", "frame 3"). An error gives the line and column.
+// `source` names the input in errors ("config.json", "frame 3"). An error gives the line and
+// column.
 Result<JsonDocument> ParseJson(std::string_view text, std::string_view source,
                                const JsonLimits& limits = {});
 
@@ -34,7 +35,8 @@ Result<JsonDocument> ParseJsonFile(const std::string& path, const JsonLimits& li
 const JsonValue* FindMember(const JsonValue& object, std::string_view key);
 
 // Required members of an object. Errors read: `source: field "key" must be a string`.
-Result<std::string> GetString(const JsonValue& object, std::string_view key, std::string_view source);
+Result<std::string> GetString(const JsonValue& object, std::string_view key,
+                              std::string_view source);
 Result<std::int64_t> GetInt(const JsonValue& object, std::string_view key, std::string_view source);
 Result<double> GetDouble(const JsonValue& object, std::string_view key, std::string_view source);
 Result<bool> GetBool(const JsonValue& object, std::string_view key, std::string_view source);

@@ -1,6 +1,7 @@
 #include "base/process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -12,8 +13,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-
-#include <fmt/format.h>
 
 namespace couplingd {
 namespace {
@@ -85,8 +84,8 @@ Result<Process> Process::Start(const ProcessOptions& options) {
   if (pid < 0) return std::unexpected(ErrnoError(errno, "start", options.arguments[0]));
   if (pid == 0) {
     BecomeProgram(options, arguments.data(), environment.data(),
-                  options.pipe_stdin ? in.read.get() : null.get(), out.write.get(),
-                  err.write.get(), parent, failure.write.get());
+                  options.pipe_stdin ? in.read.get() : null.get(), out.write.get(), err.write.get(),
+                  parent, failure.write.get());
   }
   if (options.new_process_group) ::setpgid(pid, pid);
   failure.write.Close();
@@ -165,11 +164,13 @@ Result<ProcessOutput> RunProcess(ProcessOptions options, std::string_view input,
     std::array<pollfd, 3> polled = {{{process.stdout_pipe().get(), POLLIN, 0},
                                      {process.stderr_pipe().get(), POLLIN, 0},
                                      {process.stdin_pipe().get(), POLLOUT, 0}}};
-    if (left.count() <= 0 || ::poll(polled.data(), polled.size(), static_cast<int>(left.count())) == 0) {
+    if (left.count() <= 0 ||
+        ::poll(polled.data(), polled.size(), static_cast<int>(left.count())) == 0) {
       process.Signal(SIGKILL);
       (void)process.Wait();
       return Fail(ErrorKind::kUnavailable,
-                  fmt::format("{} did not finish within {} ms", program, timeout.count()), "", true);
+                  fmt::format("{} did not finish within {} ms", program, timeout.count()), "",
+                  true);
     }
     if (polled[0].revents) drain(process.stdout_pipe(), output.out);
     if (polled[1].revents) drain(process.stderr_pipe(), output.err);
@@ -188,7 +189,8 @@ Result<ProcessOutput> RunProcess(ProcessOptions options, std::string_view input,
 std::vector<std::string> MinimalEnvironment() {
   std::vector<std::string> environment;
   for (const char* name : {"PATH", "HOME", "LANG", "TMPDIR"}) {
-    if (const char* value = std::getenv(name)) environment.push_back(fmt::format("{}={}", name, value));
+    if (const char* value = std::getenv(name))
+      environment.push_back(fmt::format("{}={}", name, value));
   }
   return environment;
 }

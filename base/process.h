@@ -14,14 +14,15 @@
 namespace couplingd {
 
 struct ProcessOptions {
-  std::vector<std::string> arguments;    // arguments[0] is the program, found on PATH if it has no slash
+  std::vector<std::string>
+      arguments;  // arguments[0] is the program, found on PATH if it has no slash
   std::vector<std::string> environment;  // "NAME=value"; exactly these, nothing is inherited
   std::string working_directory;         // empty: the caller's
   bool pipe_stdin = false;
   bool pipe_stdout = false;
-  bool pipe_stderr = false;              // otherwise stderr is the caller's
-  bool new_process_group = true;         // so that Signal reaches grandchildren
-  bool die_with_parent = true;           // PR_SET_PDEATHSIG SIGKILL
+  bool pipe_stderr = false;       // otherwise stderr is the caller's
+  bool new_process_group = true;  // so that Signal reaches grandchildren
+  bool die_with_parent = true;    // PR_SET_PDEATHSIG SIGKILL
   int nice = 0;
 };
 
@@ -65,8 +66,8 @@ struct ProcessOutput {
   std::string err;
 };
 
-// Runs to the end, feeding `input` and keeping at most `max_output` bytes of each stream (the rest is read
-// and dropped). At the timeout the group gets SIGKILL and the call fails with kUnavailable.
+// Runs to the end, feeding `input` and keeping at most `max_output` bytes of each stream (the rest
+// is read and dropped). At the timeout the group gets SIGKILL and the call fails with kUnavailable.
 Result<ProcessOutput> RunProcess(ProcessOptions options, std::string_view input,
                                  std::chrono::milliseconds timeout,
                                  std::size_t max_output = 16u << 20);

@@ -1,5 +1,5 @@
-// Errors as values. Library exceptions are caught by the wrapper that calls the library and become an
-// Error there; nothing else in the project throws.
+// Errors as values. Library exceptions are caught by the wrapper that calls the library and become
+// an Error there; nothing else in the project throws.
 #pragma once
 
 #include <expected>
@@ -28,8 +28,8 @@ std::string_view ToString(ErrorKind kind);
 // The exit status of a program that ends with an error of this kind (design, point 15).
 int ExitCode(ErrorKind kind);
 
-// `message` says what failed and names the subject (file, field, run); `hint` says what to do about it.
-// Neither ever contains a secret.
+// `message` says what failed and names the subject (file, field, run); `hint` says what to do about
+// it. Neither ever contains a secret.
 struct Error {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message;
@@ -52,9 +52,9 @@ std::unexpected<Error> Fail(ErrorKind kind, std::string message, std::string hin
 }  // namespace couplingd
 
 // Evaluates to the value of a Result, or returns its error from the enclosing function.
-#define TRY(...)                                                                \
-  ({                                                                            \
-    auto&& try_result_ = (__VA_ARGS__);                                         \
-    if (!try_result_) return std::unexpected(std::move(try_result_).error());   \
-    std::move(try_result_).value();                                             \
+#define TRY(...)                                                              \
+  ({                                                                          \
+    auto&& try_result_ = (__VA_ARGS__);                                       \
+    if (!try_result_) return std::unexpected(std::move(try_result_).error()); \
+    std::move(try_result_).value();                                           \
   })

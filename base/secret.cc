@@ -1,12 +1,11 @@
 #include "base/secret.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
-
-#include <fmt/format.h>
 
 #include "base/files.h"
 
@@ -32,7 +31,7 @@ std::string FirstLineTrimmed(std::string_view text) {
 }  // namespace
 
 Result<Secret> ReadSecretFile(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::unexpected(ErrnoError(errno, "read", path));
   const std::string credentials = CredentialsDirectory();
   const bool managed = !credentials.empty() && IsWithin(path, credentials);

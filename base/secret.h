@@ -22,12 +22,12 @@ class Secret {
   std::string value_;
 };
 
-// Reads a secret file: first line, surrounding whitespace removed, at most 64 KiB. A file that others
-// may read or write (mode & 077) is refused, except below $CREDENTIALS_DIRECTORY.
+// Reads a secret file: first line, surrounding whitespace removed, at most 64 KiB. A file that
+// others may read or write (mode & 077) is refused, except below $CREDENTIALS_DIRECTORY.
 Result<Secret> ReadSecretFile(const std::string& path);
 
-// "credential:NAME" is a file of systemd's LoadCredential (below $CREDENTIALS_DIRECTORY), anything else
-// a path; both are read with ReadSecretFile.
+// "credential:NAME" is a file of systemd's LoadCredential (below $CREDENTIALS_DIRECTORY), anything
+// else a path; both are read with ReadSecretFile.
 Result<Secret> ReadSecret(const std::string& reference);
 
 }  // namespace couplingd

@@ -1,11 +1,11 @@
 #include "base/units.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <optional>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace couplingd {
 namespace {
@@ -39,7 +39,7 @@ std::optional<double> Factor(const std::pair<std::string_view, double> (&table)[
 constexpr std::pair<std::string_view, double> kDurations[] = {
     {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
 constexpr std::pair<std::string_view, double> kSizes[] = {
-    {"B", 1},   {"kB", 1e3}, {"KB", 1e3},     {"MB", 1e6},           {"GB", 1e9},
+    {"B", 1},     {"kB", 1e3},   {"KB", 1e3},      {"MB", 1e6},           {"GB", 1e9},
     {"TB", 1e12}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0}};
 constexpr std::pair<std::string_view, double> kCounts[] = {{"", 1},    {"k", 1e3}, {"K", 1e3},
                                                            {"M", 1e6}, {"B", 1e9}, {"T", 1e12}};
@@ -51,8 +51,7 @@ Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
   double total = 0;
   do {
     const std::optional<double> number = TakeNumber(text);
-    const std::optional<double> factor =
-        number ? Factor(kDurations, TakeUnit(text)) : std::nullopt;
+    const std::optional<double> factor = number ? Factor(kDurations, TakeUnit(text)) : std::nullopt;
     if (!factor) {
       return Fail(ErrorKind::kInvalidData, fmt::format("\"{}\" is not a duration", whole),
                   "write 250ms, 30s, 5m, 2h, 7d or a sum such as 1h30m");

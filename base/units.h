@@ -21,6 +21,6 @@ Result<double> ParseCount(std::string_view text);
 
 std::string FormatDuration(std::chrono::milliseconds span);  // exact, as ParseDuration reads it
 std::string FormatSize(std::uint64_t bytes);                 // "1.5 GiB"
-std::string FormatCount(double count);                       // "1.4B", "404.6k", three digits or four
+std::string FormatCount(double count);  // "1.4B", "404.6k", three digits or four
 
 }  // namespace couplingd

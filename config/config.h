@@ -1,5 +1,6 @@
-// The configuration as typed values. One YAML file; every key has its default here and stands with a comment in
-// couplingd.example.yaml. Secrets are references (a file or "credential:NAME"), never values.
+// The configuration as typed values. One YAML file; every key has its default here and stands with
+// a comment in couplingd.example.yaml. Secrets are references (a file or "credential:NAME"), never
+// values.
 #pragma once
 
 #include <chrono>
@@ -29,19 +30,19 @@ enum class ScheduleKind { kEvery, kLog, kFinal, kAdaptive };
 // Which checkpoints are evaluated when not all can or should be.
 struct Schedule {
   ScheduleKind kind = ScheduleKind::kEvery;
-  int every = 1;             // kEvery: each n-th checkpoint in order of steps
-  int points_per_decade = 8; // kLog: at most so many per factor of ten in steps
+  int every = 1;              // kEvery: each n-th checkpoint in order of steps
+  int points_per_decade = 8;  // kLog: at most so many per factor of ten in steps
 };
 
 enum class Preserve { kNone, kHardlink, kCopy };
 
 struct RunConfig {
-  std::string name;          // unique
-  std::string family;        // groups the sizes of one recipe; empty: the run's name
-  std::string path;          // watched directory
+  std::string name;             // unique
+  std::string family;           // groups the sizes of one recipe; empty: the run's name
+  std::string path;             // watched directory
   std::string layout = "auto";  // auto, hf
-  std::string model_config;  // config.json to use where checkpoints carry none
-  std::string tokenizer;     // directory to use where checkpoints carry none
+  std::string model_config;     // config.json to use where checkpoints carry none
+  std::string tokenizer;        // directory to use where checkpoints carry none
   std::optional<double> tokens_per_step;
   std::optional<double> parameters;  // overrides what is counted from the weights
   std::optional<int> d_model;
@@ -51,76 +52,82 @@ struct RunConfig {
 };
 
 struct EvaluationConfig {
-  std::string device = "auto";  // auto, cpu, cuda:INDEX, cuda:GPU-uuid
-  std::string dtype = "auto";   // auto, fp32, bf16, fp16
-  std::string bos = "auto";     // auto, true, false
-  int threads = 0;              // 0: half of the cores, at least one
-  int token_budget = 0;         // tokens forwarded at once; 0: chosen for the device
+  std::string device = "auto";                // auto, cpu, cuda:INDEX, cuda:GPU-uuid
+  std::string dtype = "auto";                 // auto, fp32, bf16, fp16
+  std::string bos = "auto";                   // auto, true, false
+  int threads = 0;                            // 0: half of the cores, at least one
+  int token_budget = 0;                       // tokens forwarded at once; 0: chosen for the device
   std::optional<std::uint64_t> memory_limit;  // bytes of GPU memory, or of RAM on a CPU
-  std::optional<int> limit_items;             // a seeded subset of each task, the same for the whole run
+  std::optional<int> limit_items;  // a seeded subset of each task, the same for the whole run
   std::uint64_t seed = 1;
   std::chrono::milliseconds timeout{std::chrono::hours(6)};
-  int attempts = 3;             // then the checkpoint is put aside as failed
-  std::string order = "newest"; // newest, oldest
+  int attempts = 3;              // then the checkpoint is put aside as failed
+  std::string order = "newest";  // newest, oldest
 };
 
 struct ExecutorConfig {
   std::string kind = "local";  // local, command
   int concurrency = 1;         // evaluations at once
-  std::vector<std::string> command;  // kind command: program and arguments that stand in for couplingd-probe
+  std::vector<std::string>
+      command;  // kind command: program and arguments that stand in for couplingd-probe
 };
 
 struct WatchConfig {
-  std::chrono::milliseconds scan_interval{1000};       // a candidate is looked at so often
+  std::chrono::milliseconds scan_interval{1000};  // a candidate is looked at so often
   std::chrono::milliseconds full_scan_interval{600000};
-  std::chrono::milliseconds quiet_local{5000};         // files unchanged so long on a local file system
-  std::chrono::milliseconds quiet_network{60000};      // … on NFS, Lustre, CIFS, FUSE
-  bool follow_symlinks = false;                        // links that lead out of the run's directory
+  std::chrono::milliseconds quiet_local{5000};     // files unchanged so long on a local file system
+  std::chrono::milliseconds quiet_network{60000};  // … on NFS, Lustre, CIFS, FUSE
+  bool follow_symlinks = false;                    // links that lead out of the run's directory
 };
 
 struct CouplingConfig {
-  int window = 8;                 // checkpoints
-  double min_decades = 0.25;      // of tokens that the window must span
-  int replicates = 2000;          // bootstrap
-  std::string match = "tokens";   // over scale: tokens, tokens_per_parameter, final
+  int window = 8;                // checkpoints
+  double min_decades = 0.25;     // of tokens that the window must span
+  int replicates = 2000;         // bootstrap
+  std::string match = "tokens";  // over scale: tokens, tokens_per_parameter, final
   PhaseBounds bounds;
 };
 
 // What watches for what; fields that a kind does not use are refused by validation.
 struct RuleConfig {
   std::string name;
-  std::string kind;              // phase, sign_change, evaluation_failing, checkpoint_overdue, bad_checkpoint
-  std::string axes;              // phase, sign_change: name of an axis pair; empty: all of them
-  std::string phase = "tax";     // phase: the phase whose being there is the alert
-  double probability = 0.95;     // phase: share of replicates that must be in the phase; sign_change: P(crossing)
-  int hold = 1;                  // phase: checkpoints in a row before it fires, and before it resolves
-  double horizon = 10;           // sign_change: fires if the crossing lies within this factor of the largest N or D
-  int failures = 1;              // evaluation_failing: checkpoints put aside in a row
+  std::string kind;  // phase, sign_change, evaluation_failing, checkpoint_overdue, bad_checkpoint
+  std::string axes;  // phase, sign_change: name of an axis pair; empty: all of them
+  std::string phase = "tax";  // phase: the phase whose being there is the alert
+  double probability =
+      0.95;      // phase: share of replicates that must be in the phase; sign_change: P(crossing)
+  int hold = 1;  // phase: checkpoints in a row before it fires, and before it resolves
+  double horizon =
+      10;  // sign_change: fires if the crossing lies within this factor of the largest N or D
+  int failures = 1;  // evaluation_failing: checkpoints put aside in a row
   Severity severity = Severity::kWarning;
-  std::string runbook;           // URL shown with the alert
+  std::string runbook;  // URL shown with the alert
 };
 
 struct SinkConfig {
   std::string name;
-  std::string kind;              // webhook, slack
-  std::string url_file;          // file or "credential:NAME" that holds the URL
+  std::string kind;         // webhook, slack
+  std::string url_file;     // file or "credential:NAME" that holds the URL
+  std::string secret_file;  // webhook: file or "credential:NAME" that holds the signing secrets
+                            // (whsec_…); empty: unsigned
   std::string ca_file;
   std::chrono::milliseconds timeout{15000};
-  bool allow_private = false;    // the URL may lead to loopback or private addresses
+  bool allow_private = false;  // the URL may lead to loopback or private addresses
 };
 
 struct Config {
-  std::string source;            // path of the file
+  std::string source;  // path of the file
   StoreConfig store;
   ServerConfig server;
   std::vector<RunConfig> runs;
-  std::vector<std::string> packs;  // directories or files of item packs; names of packs below pack_path
-  std::vector<AxisPair> axes;      // empty: hellaswag.acc_norm × truthfulqa_mc2.acc, named "default"
+  std::vector<std::string>
+      packs;                   // directories or files of item packs; names of packs below pack_path
+  std::vector<AxisPair> axes;  // empty: hellaswag.acc_norm × truthfulqa_mc2.acc, named "default"
   WatchConfig watch;
   EvaluationConfig evaluation;
   ExecutorConfig executor;
   CouplingConfig coupling;
-  std::vector<RuleConfig> rules;   // empty: one of every kind with its defaults
+  std::vector<RuleConfig> rules;  // empty: one of every kind with its defaults
   std::vector<SinkConfig> sinks;
   std::string log_level = "info";  // trace, debug, info, warn, error
 
@@ -128,17 +135,21 @@ struct Config {
   std::string DatabasePath() const;  // <store.path>/history.db
 };
 
-// Reads and validates. An unknown key, a wrong type, a value out of range, a duplicate name, a reference to
-// something not defined is kInvalidData: "FILE:LINE: runs[0].schedule: …" with a hint; all problems of the file are
-// listed, one a line. Relative paths are taken from the file's folder. Paths named need not exist yet.
+// Reads and validates. An unknown key, a wrong type, a value out of range, a duplicate name, a
+// reference to something not defined is kInvalidData: "FILE:LINE: runs[0].schedule: …" with a hint;
+// all problems of the file are listed, one a line. Relative paths are taken from the file's folder.
+// Paths named need not exist yet.
 Result<Config> LoadConfig(const std::string& path);
 Result<Config> ParseConfig(const std::string& yaml, const std::string& source);
 
-// Beyond LoadConfig: what has to be there now (run directories, packs, secret files), one line per problem, empty if none.
+// Beyond LoadConfig: what has to be there now (run directories, packs, secret files), one line per
+// problem, empty if none.
 std::vector<std::string> CheckEnvironment(const Config& config);
 
-// A commented configuration that watches `directory`, made from what lies there (layout, steps, sizes, tokens per
-// step where the trainer's own files tell); the text passes ParseConfig.
-Result<std::string> ProposeConfig(const std::string& directory, const std::string& store_path);
+// A commented configuration that watches `directory`, made from what lies there (layout, steps,
+// sizes, tokens per step where the trainer's own files tell); the text passes ParseConfig. `packs`
+// are listed as they stand.
+Result<std::string> ProposeConfig(const std::string& directory, const std::string& store_path,
+                                  const std::vector<std::string>& packs = {});
 
 }  // namespace couplingd

@@ -1,5 +1,7 @@
 #include "daemon/readiness.h"
 
+#include <algorithm>
+
 namespace couplingd {
 
 bool Readiness::Observe(const Candidate& candidate, UnixMillis now) {
@@ -46,6 +48,12 @@ std::set<std::string> Readiness::Unsettled() const {
     if (!seen.settled) paths.insert(path);
   }
   return paths;
+}
+
+bool Readiness::AllAsked() const {
+  return std::all_of(seen_.begin(), seen_.end(), [](const auto& entry) {
+    return entry.second.settled || entry.second.not_before > 0;
+  });
 }
 
 }  // namespace couplingd

@@ -1,10 +1,10 @@
-// When a directory that is being written may be read: decided from successive observations, never from one (specification
-// of checkpoints, rule for the daemon). Pure; time comes in as an argument.
+// When a directory that is being written may be read: decided from successive observations, never
+// from one (specification of checkpoints, rule for the daemon). Pure; time comes in as an argument.
 #pragma once
 
 #include <chrono>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,11 +18,12 @@ class Readiness {
  public:
   explicit Readiness(std::chrono::milliseconds quiet) : quiet_(quiet) {}
 
-  // Takes one observation. True once the fingerprint has stayed the same for the quiet period and was not settled
-  // before: the caller then inspects the directory and calls Settle or Recheck.
+  // Takes one observation. True once the fingerprint has stayed the same for the quiet period and
+  // was not settled before: the caller then inspects the directory and calls Settle or Recheck.
   bool Observe(const Candidate& candidate, UnixMillis now);
 
-  // The inspection gave a final answer for this fingerprint: not asked about again until it changes.
+  // The inspection gave a final answer for this fingerprint: not asked about again until it
+  // changes.
   void Settle(const std::string& path, const std::string& fingerprint);
 
   // Not ready although quiet (a marker is missing): ask again after `delay`, or at the next change.
@@ -36,6 +37,9 @@ class Readiness {
 
   // Paths that are neither settled nor gone: they are looked at every scan.
   std::set<std::string> Unsettled() const;
+
+  // True where every path has been settled, or has been inspected and is waiting for a change.
+  bool AllAsked() const;
 
  private:
   struct Seen {

@@ -1,5 +1,6 @@
 #include "daemon/scanner.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -8,8 +9,6 @@
 #include <cerrno>
 #include <optional>
 #include <tuple>
-
-#include <fmt/format.h>
 
 #include "base/files.h"
 #include "base/hash.h"
@@ -24,11 +23,12 @@ UnixMillis ModifiedAt(const struct stat& status) {
   return status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
 }
 
-// Mixes every file below `path` into the hash. Files that vanish meanwhile count as changes of their own.
+// Mixes every file below `path` into the hash. Files that vanish meanwhile count as changes of
+// their own.
 Status Fingerprint(const std::string& path, int depth, StreamHash& hash, UnixMillis& written_at) {
   for (const std::string& name : TRY(ListDirectory(path))) {
     const std::string file = JoinPath(path, name);
-    struct stat status{};
+    struct stat status {};
     if (::stat(file.c_str(), &status) != 0) {
       hash.Update(fmt::format("{}:errno {};", file, errno));
       continue;
@@ -46,8 +46,15 @@ Status Fingerprint(const std::string& path, int depth, StreamHash& hash, UnixMil
   return {};
 }
 
+// A directory that holds one of these is a model directory.
+bool IsModelFileName(std::string_view name) {
+  return name == "config.json" || name.ends_with(".safetensors") ||
+         name.ends_with(".safetensors.index.json") ||
+         (name.starts_with("pytorch_model") && name.ends_with(".bin"));
+}
+
 bool IsDirectory(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
@@ -56,7 +63,8 @@ struct Named {
   std::string path;
 };
 
-// The checkpoint directories of the run, by rising step. Links are followed once and must stay below the root.
+// The checkpoint directories of the run, by rising step. Links are followed once and must stay
+// below the root.
 std::vector<Named> CheckpointDirectories(const ScanOptions& options,
                                          const std::vector<std::string>& names) {
   std::vector<Named> found;
@@ -123,7 +131,7 @@ Result<ScanResult> ScanRun(const ScanOptions& given) {
 }
 
 bool IsNetworkFileSystem(const std::string& path) {
-  struct statfs status{};
+  struct statfs status {};
   if (::statfs(path.c_str(), &status) != 0) return false;
   constexpr std::array<std::uint32_t, 8> kNetwork = {
       0x6969,      // NFS

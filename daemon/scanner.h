@@ -1,4 +1,5 @@
-// What lies in a watched directory, by names and stat only: the daemon never reads a checkpoint's content.
+// What lies in a watched directory, by names and stat only: the daemon never reads a checkpoint's
+// content.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +14,18 @@ namespace couplingd {
 
 // A directory that may be a checkpoint.
 struct Candidate {
-  std::string path;            // resolved
-  std::int64_t step = 0;       // from its name; 0 for a bare model directory
+  std::string path;       // resolved
+  std::int64_t step = 0;  // from its name; 0 for a bare model directory
   bool step_from_name = false;
-  std::string fingerprint;     // hash over names, inodes, sizes and mtimes of its files: changes while it is written
-  UnixMillis written_at = 0;   // newest mtime among them
+  std::string fingerprint;  // hash over names, inodes, sizes and mtimes of its files: changes while
+                            // it is written
+  UnixMillis written_at = 0;  // newest mtime among them
 };
 
 struct ScanOptions {
-  std::string root;            // of the run
+  std::string root;  // of the run
   bool follow_symlinks = false;
-  std::size_t newest = 8;      // so many of the highest steps are looked into; 0: all of them
+  std::size_t newest = 8;        // so many of the highest steps are looked into; 0: all of them
   std::set<std::string> always;  // paths that are looked into whatever their step
 };
 
@@ -32,8 +34,9 @@ struct ScanResult {
   std::set<std::string> present;      // every candidate path there, looked into or not
 };
 
-// One pass over the run's directory. A root that is itself a model directory (it holds config.json or weights) is the one
-// candidate. An error (no permission, not mounted) says nothing about what is there: callers keep what they know.
+// One pass over the run's directory. A root that is itself a model directory (it holds config.json
+// or weights) is the one candidate. An error (no permission, not mounted) says nothing about what
+// is there: callers keep what they know.
 Result<ScanResult> ScanRun(const ScanOptions& options);
 
 // Looks into one directory, as ScanRun does. kNotFound where it is gone.

@@ -1,9 +1,9 @@
 #include "daemon/schedule.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-
-#include <fmt/format.h>
 
 namespace couplingd {
 namespace {
@@ -13,7 +13,8 @@ std::optional<std::string> TooCloseOnLogScale(std::int64_t step, int points_per_
   const double distance = 1.0 / points_per_decade;
   for (std::int64_t other : evaluated) {
     if (other == step || other <= 0 || step <= 0) continue;
-    const double apart = std::abs(std::log10(static_cast<double>(step) / static_cast<double>(other)));
+    const double apart =
+        std::abs(std::log10(static_cast<double>(step) / static_cast<double>(other)));
     if (apart < distance * (1 - 1e-9)) {
       return fmt::format("schedule log: step {} is within 1/{} decade of step {}", step,
                          points_per_decade, other);
@@ -30,7 +31,8 @@ std::optional<std::string> ReasonToSkip(const Schedule& schedule, std::int64_t s
                                         bool dense) {
   switch (schedule.kind) {
     case ScheduleKind::kEvery: {
-      const auto place = std::find(known_steps.begin(), known_steps.end(), step) - known_steps.begin();
+      const auto place =
+          std::find(known_steps.begin(), known_steps.end(), step) - known_steps.begin();
       if (place % schedule.every == 0) return std::nullopt;
       return fmt::format("schedule every: only each {}th checkpoint", schedule.every);
     }
@@ -45,7 +47,8 @@ std::optional<std::string> ReasonToSkip(const Schedule& schedule, std::int64_t s
   return std::nullopt;
 }
 
-std::optional<std::size_t> NextInQueue(const std::vector<Checkpoint>& queue, const std::string& order,
+std::optional<std::size_t> NextInQueue(const std::vector<Checkpoint>& queue,
+                                       const std::string& order,
                                        const std::map<std::int64_t, UnixMillis>& last_started) {
   const auto turn = [&](const Checkpoint& checkpoint) {
     const auto started = last_started.find(checkpoint.run_id);

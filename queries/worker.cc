@@ -1,8 +1,8 @@
 #include "queries/worker.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/hash.h"
 
@@ -29,7 +29,8 @@ Result<WorkerPackResult> ParsePack(const JsonValue& value) {
   pack.scores_hash = TRY(GetString(value, "scores_hash", kSource));
   const JsonValue* scores = FindMember(value, "scores");
   if (!scores || !scores->IsArray()) {
-    return Fail(ErrorKind::kInvalidData, fmt::format("{}: field \"scores\" must be an array", kSource));
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{}: field \"scores\" must be an array", kSource));
   }
   for (const JsonValue& score : scores->GetArray()) pack.scores.push_back(TRY(ParseScore(score)));
   return pack;
@@ -50,7 +51,8 @@ Result<WorkerResult> ParseResultFrame(const JsonValue& frame) {
   }
   const JsonValue* packs = FindMember(frame, "packs");
   if (!packs || !packs->IsArray()) {
-    return Fail(ErrorKind::kInvalidData, fmt::format("{}: field \"packs\" must be an array", kSource));
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{}: field \"packs\" must be an array", kSource));
   }
   for (const JsonValue& pack : packs->GetArray()) result.packs.push_back(TRY(ParsePack(pack)));
   return result;
@@ -88,12 +90,15 @@ std::string ToJson(const WorkerRequest& request) {
   json.Key("packs").BeginArray();
   for (const std::string& pack : request.packs) json.Value(pack);
   json.EndArray();
-  json.Field("dtype", evaluation.dtype).Field("device", evaluation.device).Field("bos", evaluation.bos);
+  json.Field("dtype", evaluation.dtype)
+      .Field("device", evaluation.device)
+      .Field("bos", evaluation.bos);
   json.Field("threads", evaluation.threads).Field("token_budget", evaluation.token_budget);
   json.Field("scores_dir", request.scores_dir);
   OrNull(json, "samples", request.samples);
-  json.Field("limit_items", evaluation.limit_items ? std::optional<std::int64_t>(*evaluation.limit_items)
-                                                   : std::nullopt);
+  json.Field("limit_items", evaluation.limit_items
+                                ? std::optional<std::int64_t>(*evaluation.limit_items)
+                                : std::nullopt);
   json.Field("seed", evaluation.seed).Field("memory_limit_bytes", evaluation.memory_limit);
   json.Field("timeout_s", static_cast<std::int64_t>(evaluation.timeout.count() / 1000));
   json.Key("read_roots").BeginArray();
@@ -133,17 +138,19 @@ Result<WorkerResult> WorkerFrames::Finish() const {
                 "it was killed, or the disk or memory ran out; see the log", true);
   }
   if (exit_->code != 0 || exit_->signal != 0) {
-    return Fail(ErrorKind::kInternal, fmt::format("the evaluation process ended with {}", exit_->text),
-                "", true);
+    return Fail(ErrorKind::kInternal,
+                fmt::format("the evaluation process ended with {}", exit_->text), "", true);
   }
-  if (!result_) return Fail(ErrorKind::kInternal, "the evaluation ended without a result", "", true);
+  if (!result_)
+    return Fail(ErrorKind::kInternal, "the evaluation ended without a result", "", true);
   return *result_;
 }
 
 std::vector<Evaluation> ToEvaluations(const WorkerResult& result, const EvaluationConfig& config,
                                       UnixMillis started_at, UnixMillis finished_at) {
   const std::string subset =
-      config.limit_items ? fmt::format("{} items, seed {}", *config.limit_items, config.seed) : "all";
+      config.limit_items ? fmt::format("{} items, seed {}", *config.limit_items, config.seed)
+                         : "all";
   std::vector<Evaluation> evaluations;
   for (const WorkerPackResult& pack : result.packs) {
     Evaluation evaluation;

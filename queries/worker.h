@@ -1,4 +1,5 @@
-// What is asked of couplingd-probe and what it answers, for the daemon and for `couplingctl evaluate` alike.
+// What is asked of couplingd-probe and what it answers, for the daemon and for `couplingctl
+// evaluate` alike.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ struct WorkerRequest {
   std::string tokenizer;     // empty: the checkpoint's own
   std::vector<std::string> packs;
   EvaluationConfig evaluation;
-  std::string scores_dir;    // plan and score files are written here
-  std::string samples;       // empty, or a file for one row per item
+  std::string scores_dir;  // plan and score files are written here
+  std::string samples;     // empty, or a file for one row per item
   std::vector<std::string> read_roots;
 };
 
@@ -57,7 +58,8 @@ struct WorkerExit {
   std::string text;  // "exit code 1", "killed by SIGKILL"
 };
 
-// Collects the frames of one evaluation, line by line. Frames of a kind it does not know are passed over.
+// Collects the frames of one evaluation, line by line. Frames of a kind it does not know are passed
+// over.
 class WorkerFrames {
  public:
   // A line that is no JSON object with a "frame" is remembered as the error.
@@ -66,7 +68,8 @@ class WorkerFrames {
   double progress() const { return progress_; }  // 0 to 1
   const std::string& task() const { return task_; }
   const std::vector<std::string>& notes() const { return notes_; }
-  // After the last line: the result, or the error that the worker reported, or what its end says about it.
+  // After the last line: the result, or the error that the worker reported, or what its end says
+  // about it.
   Result<WorkerResult> Finish() const;
 
  private:

@@ -23,45 +23,48 @@ std::optional<AlertState> ParseAlertState(std::string_view text);
 // What might be done, with its reason. `kind`: curate, widen, recipe, rotate, investigate.
 struct Intervention {
   std::string kind;
-  std::string action;   // one sentence
-  std::string reason;   // why, with the numbers it rests on
+  std::string action;  // one sentence
+  std::string reason;  // why, with the numbers it rests on
 };
 
 // What a rule says at one moment about one subject. Same key, same alert.
 struct Finding {
-  std::string rule;                  // name of the rule in the configuration
-  std::string kind;                  // of the rule: "phase", "sign_change", "evaluation_failing", …
-  std::string run;                   // or the family's name
-  std::string subject;               // what within it: the axis pair, the checkpoint path, …
-  bool active = false;               // holds now; false is positive evidence that it does not
+  std::string rule;     // name of the rule in the configuration
+  std::string kind;     // of the rule: "phase", "sign_change", "evaluation_failing", …
+  std::string run;      // or the family's name
+  std::string subject;  // what within it: the axis pair, the checkpoint path, …
+  bool active = false;  // holds now; false is positive evidence that it does not
   Severity severity = Severity::kWarning;
-  std::string summary;               // one line
-  std::string description;           // the numbers, the interval, n
+  std::string summary;      // one line
+  std::string description;  // the numbers, the interval, n
   std::map<std::string, std::string> labels;
+  std::map<std::string, double>
+      values;  // the same numbers for machines: "gamma", "low", "high", "n", …
   std::vector<Intervention> interventions;
 };
 
 struct Alert {
-  std::string key;        // hash of rule, run and subject; never of times, hosts or scores
+  std::string key;            // hash of rule, run and subject; never of times, hosts or scores
   std::int64_t sequence = 0;  // rises by one with every transition of this key
   AlertState state = AlertState::kFiring;
   UnixMillis starts_at = 0;
-  UnixMillis ends_at = 0;     // 0 while firing
-  Finding finding;            // as of the last transition
-  bool is_test = false;       // marked test alert of `couplingctl alerts test`
+  UnixMillis ends_at = 0;  // 0 while firing
+  Finding finding;         // as it fired; once resolved, still what had fired, with `active` false
+  std::string resolution;  // why it is over, one sentence; empty while firing
+  bool is_test = false;    // marked test alert of `couplingctl alerts test`
 };
 
 // One thing to deliver to one sink. Rows leave the outbox only by a recorded outcome.
 struct Delivery {
   std::int64_t id = 0;
-  std::string delivery_id;    // hash of alert key, sequence and sink; the same on every attempt
+  std::string delivery_id;  // hash of alert key, sequence and sink; the same on every attempt
   std::string sink;
   std::string alert_key;
   std::int64_t sequence = 0;
   int attempts = 0;
   UnixMillis next_attempt_at = 0;
-  std::string state;          // pending, delivered, superseded, dead
-  std::string last_outcome;   // text of the last answer or error
+  std::string state;         // pending, delivered, superseded, dead
+  std::string last_outcome;  // text of the last answer or error
   UnixMillis updated_at = 0;
 };
 

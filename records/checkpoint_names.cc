@@ -45,9 +45,9 @@ bool IsIgnoredName(std::string_view name) {
   if (name.empty()) return true;
   if (name[0] == '.') return name != ".metadata" && name != ".metadata.json";
   if (name.starts_with("tmp-")) return true;
-  return std::ranges::any_of(std::initializer_list<std::string_view>{"-tmp", ".tmp", ".incomplete",
-                                                                     ".partial"},
-                             [&](std::string_view end) { return name.ends_with(end); });
+  return std::ranges::any_of(
+      std::initializer_list<std::string_view>{"-tmp", ".tmp", ".incomplete", ".partial"},
+      [&](std::string_view end) { return name.ends_with(end); });
 }
 
 }  // namespace couplingd

@@ -14,10 +14,14 @@ std::string_view ToString(CouplingOver over) {
 
 std::string_view ToString(Phase phase) {
   switch (phase) {
-    case Phase::kTax: return "tax";
-    case Phase::kTransition: return "transition";
-    case Phase::kBonus: return "bonus";
-    case Phase::kUndetermined: return "undetermined";
+    case Phase::kTax:
+      return "tax";
+    case Phase::kTransition:
+      return "transition";
+    case Phase::kBonus:
+      return "bonus";
+    case Phase::kUndetermined:
+      return "undetermined";
   }
   return "undetermined";
 }

@@ -38,42 +38,43 @@ std::string_view ToString(Phase phase);
 std::optional<Phase> ParsePhase(std::string_view text);
 
 struct PhaseBounds {
-  double tax = -0.1;    // γ below it is a tax
-  double bonus = 0.1;   // γ above it is a bonus
+  double tax = -0.1;   // γ below it is a tax
+  double bonus = 0.1;  // γ above it is a bonus
 };
 
 struct CouplingEstimate {
   std::string family;
-  std::string run;                  // empty over scale
+  std::string run;  // empty over scale
   int generation = 1;
-  std::string axes;                 // "hellaswag.acc_norm,truthfulqa_mc2.acc"
+  std::string axes;  // "hellaswag.acc_norm,truthfulqa_mc2.acc"
   CouplingOver over = CouplingOver::kSteps;
-  double at = 0;                    // over steps: the step of the window's last checkpoint; over scale: parameters
+  double at = 0;  // over steps: the step of the window's last checkpoint; over scale: parameters
   std::optional<double> tokens;     // at that place
   std::optional<double> gamma;      // absent where there is no estimate
   std::optional<double> low, high;  // interval at `level`; ±infinity where the set is unbounded
   double level = 0.95;
   Phase phase = Phase::kUndetermined;
   std::optional<double> p_tax, p_bonus;  // share of bootstrap replicates in the phase
-  std::string method;               // "york+item-bootstrap", "york+stderr", …
-  int n = 0;                        // checkpoints or sizes used
-  std::string reason;               // why there is no estimate, or why it is undetermined and what would settle it
+  std::string method;                    // "york+item-bootstrap", "york+stderr", …
+  int n = 0;                             // checkpoints or sizes used
+  std::string
+      reason;  // why there is no estimate, or why it is undetermined and what would settle it
 };
 
 // Where the coupling changes sign.
 struct Forecast {
   std::string family;
-  std::string run;                  // empty for a family
+  std::string run;  // empty for a family
   std::string axes;
   std::string quantity;             // "N_c" in parameters, "D_c" in tokens
   std::string method;               // "u-shape", "line", "ode"
   std::optional<double> value;      // median of the replicates that cross
   std::optional<double> low, high;  // interval at `level`
   double level = 0.95;
-  std::optional<double> p_crossing; // share of replicates that cross within the horizon
+  std::optional<double> p_crossing;          // share of replicates that cross within the horizon
   double horizon_low = 0, horizon_high = 0;  // where a crossing is looked for
-  int n = 0;                        // sizes or checkpoints used
-  std::string reason;               // why there is none, or what is missing
+  int n = 0;                                 // sizes or checkpoints used
+  std::string reason;                        // why there is none, or what is missing
 };
 
 }  // namespace couplingd

@@ -15,8 +15,8 @@ struct Run {
   std::int64_t id = 0;  // 0: not stored yet
   std::string name;     // unique
   std::string family;
-  std::string path;     // watched directory; empty for imported runs
-  std::optional<double> parameters;      // of the model, counted from its weights or configured
+  std::string path;                  // watched directory; empty for imported runs
+  std::optional<double> parameters;  // of the model, counted from its weights or configured
   std::optional<int> d_model;
   std::optional<double> tokens_per_step;
   // Rises by one whenever training goes back to an earlier step. Alerts follow the newest.
@@ -25,14 +25,14 @@ struct Run {
 
 // What became of a checkpoint. The text forms are stored and shown: never change them.
 enum class CheckpointState {
-  kWaiting,     // seen; not ready yet, `reason` says why
-  kQueued,      // ready; waits for an executor
+  kWaiting,  // seen; not ready yet, `reason` says why
+  kQueued,   // ready; waits for an executor
   kEvaluating,
   kEvaluated,
-  kFailed,      // the evaluation failed `attempts` times; `reason` says how
-  kVanished,    // removed or rewritten while it was read
-  kRefused,     // recognised and outside what can be evaluated
-  kSkipped,     // left out by the schedule or by hand, `reason` says which
+  kFailed,    // the evaluation failed `attempts` times; `reason` says how
+  kVanished,  // removed or rewritten while it was read
+  kRefused,   // recognised and outside what can be evaluated
+  kSkipped,   // left out by the schedule or by hand, `reason` says which
 };
 
 std::string_view ToString(CheckpointState state);
@@ -49,9 +49,9 @@ struct Checkpoint {
   std::string signature;             // path, inodes, sizes, mtimes and header hashes of the weights
   std::string weights_hash;          // XXH3-128 over all tensor bytes, once it has been read
   CheckpointState state = CheckpointState::kWaiting;
-  std::string reason;                // one sentence, for every state but the good ones
+  std::string reason;  // one sentence, for every state but the good ones
   int attempts = 0;
-  UnixMillis written_at = 0;         // newest modification time of its files, by the file system's clock
+  UnixMillis written_at = 0;  // newest modification time of its files, by the file system's clock
   UnixMillis discovered_at = 0;
   UnixMillis updated_at = 0;
 };

@@ -1,0 +1,402 @@
+#include "config/tables.h"
+
+#include <fmt/format.h>
+
+namespace couplingd {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+Complaint IsDevice(const std::string& text) {
+  if (text == "auto" || text == "cpu" || text == "cuda" || text.starts_with("cuda:GPU-")) return {};
+  if (text.starts_with("cuda:") && text.size() > 5 && text.size() <= 8 &&
+      text.find_first_not_of("0123456789", 5) == std::string::npos) {
+    return {};
+  }
+  return {{fmt::format("\"{}\" is not a device", text),
+           "write auto, cpu, cuda:INDEX or cuda:GPU-UUID (couplingd-probe devices lists them)"}};
+}
+
+Complaint IsListenAddress(const std::string& text) {
+  if (text == "none") return {};
+  const std::size_t colon = text.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
+  if (colon != std::string::npos && colon > 0 && !port.empty() && port.size() <= 5 &&
+      port.find_first_not_of("0123456789") == std::string::npos && std::stoi(port) <= 65535) {
+    return {};
+  }
+  return {{fmt::format("\"{}\" is not an address", text),
+           "write HOST:PORT such as 127.0.0.1:9464, or none"}};
+}
+
+Complaint IsWebLink(const std::string& text) {
+  if (text.empty() || text.starts_with("https://") || text.starts_with("http://")) return {};
+  return {{"is not a link", "begin it with https://"}};
+}
+
+const Table<StoreConfig>& StoreTable() {
+  static const Table<StoreConfig> table = {{
+      PathKey("path", &StoreConfig::path,
+              "State directory (mode 0700): the database, score files, the lock and the socket."),
+  }};
+  return table;
+}
+
+const Table<ServerConfig>& ServerTable() {
+  static const Table<ServerConfig> table = {{
+      PathKey("socket", &ServerConfig::socket,
+              "Unix socket that couplingctl asks. Empty: couplingd.sock in the state directory."),
+      TextKey("listen", &ServerConfig::listen,
+              "Address of /metrics, /-/healthy and /-/ready over TCP; none switches it off.",
+              IsListenAddress),
+  }};
+  return table;
+}
+
+const std::vector<std::pair<std::string_view, ScheduleKind>> kScheduleKinds = {
+    {"every", ScheduleKind::kEvery},
+    {"log", ScheduleKind::kLog},
+    {"final", ScheduleKind::kFinal},
+    {"adaptive", ScheduleKind::kAdaptive}};
+
+std::string KindOf(const Schedule& schedule) {
+  for (const auto& [word, kind] : kScheduleKinds) {
+    if (kind == schedule.kind) return std::string(word);
+  }
+  return "";
+}
+
+const Table<Schedule>& ScheduleTable() {
+  static const Table<Schedule> table = {
+      .keys =
+          {EnumKey(
+               "kind", &Schedule::kind, kScheduleKinds,
+               "every: each n-th checkpoint; log: evenly over the logarithm of the step; final: "
+               "the last one, once the run has ended; adaptive: more where the sign of the "
+               "coupling is open. The newest checkpoint is always evaluated."),
+           IntegerKey("every", &Schedule::every, "n of kind every.", 1).OnlyFor({"every"}),
+           IntegerKey("points_per_decade", &Schedule::points_per_decade,
+                      "Kind log: checkpoints per factor of ten in steps, at most.", 1, 1000)
+               .OnlyFor({"log"})},
+      .kind = KindOf};
+  return table;
+}
+
+// One word, or a mapping with the details.
+Key<RunConfig> ScheduleKey() {
+  auto key = SectionKey("schedule", &RunConfig::schedule, &ScheduleTable,
+                        "Which checkpoints are evaluated; what is left out is recorded with its "
+                        "reason. One word (schedule: log) does for the kind alone.");
+  key.read = [section = key.read](const YAML::Node& node, RunConfig& into, const Scope& scope) {
+    if (!node.IsScalar()) return section(node, into, scope);
+    YAML::Node mapping;
+    mapping["kind"] = node;
+    section(mapping, into, scope);
+  };
+  return key;
+}
+
+const Table<RunConfig>& RunTable() {
+  static const Table<RunConfig> table = {{
+      NameKey("name", &RunConfig::name, "Unique name of the run.").Required(),
+      TextKey(
+          "family", &RunConfig::family,
+          "Groups the sizes of one recipe, over which the coupling over scale and N_c are taken. "
+          "Empty: the run's name."),
+      PathKey(
+          "path", &RunConfig::path,
+          "Directory that is watched: checkpoint-N, step-N or stepN below it, or one bare model. "
+          "Nothing is ever written there.")
+          .Required(),
+      ChoiceKey("layout", &RunConfig::layout, {"auto", "hf"},
+                "How checkpoints lie there: auto (recognised), hf (Hugging Face)."),
+      PathKey("model_config", &RunConfig::model_config,
+              "config.json to use where checkpoints carry none. Empty: none."),
+      PathKey("tokenizer", &RunConfig::tokenizer,
+              "Directory with tokenizer.json to use where checkpoints carry none. Empty: none."),
+      CountKey("tokens_per_step", &RunConfig::tokens_per_step,
+               "Tokens per training step (batch x sequence length), such as 2097152 or 2M. null: "
+               "from the "
+               "trainer's own files; without either there is no token axis."),
+      CountKey("parameters", &RunConfig::parameters,
+               "Size of the model, such as 1.4B. null: counted from the weights."),
+      IntegerKey("d_model", &RunConfig::d_model,
+                 "Width of the model. null: from the model's own config.json.", 1, 1 << 24),
+      ScheduleKey(),
+      EnumKey<RunConfig, Preserve>(
+          "preserve", &RunConfig::preserve,
+          {{"none", Preserve::kNone}, {"hardlink", Preserve::kHardlink}, {"copy", Preserve::kCopy}},
+          "Keep a checkpoint that the trainer would delete (save_total_limit) until it has been "
+          "evaluated: none, hardlink (same file system), copy."),
+      DurationKey("overdue_after", &RunConfig::overdue_after,
+                  "No new checkpoint for so long is overdue. 0s: learned from the run's own pace.",
+                  milliseconds(0)),
+  }};
+  return table;
+}
+
+// "task.metric" as one text.
+Key<AxisPair> TaskMetricKey(std::string_view name, TaskMetric AxisPair::*member,
+                            std::string_view doc) {
+  return MakeKey(
+      name, member, doc,
+      [](const YAML::Node& node, const Scope& scope) -> std::optional<TaskMetric> {
+        const auto text = ReadText(node, scope);
+        if (!text) return std::nullopt;
+        auto parsed = TaskMetric::Parse(*text);
+        if (!parsed || text->find(',') != std::string::npos) {
+          scope.Add(fmt::format("\"{}\" is not TASK.METRIC", *text),
+                    "such as hellaswag.acc_norm or truthfulqa_mc2.acc");
+          return std::nullopt;
+        }
+        return parsed;
+      },
+      [](const TaskMetric& axis) { return ShowText(axis.Text()); });
+}
+
+const Table<AxisPair>& AxisTable() {
+  static const Table<AxisPair> table = {
+      .keys = {NameKey("name", &AxisPair::name, "Unique name of the pair.").Required(),
+               TaskMetricKey("reasoning", &AxisPair::reasoning, "The capability that grows.")
+                   .Required(),
+               TaskMetricKey("truthfulness", &AxisPair::truthfulness,
+                             "The capability whose change per change of the first is the coupling.")
+                   .Required(),
+               NumberKey("level", &AxisPair::level, "Level of the intervals.", 0.5, 0.999)},
+      .check = [](const AxisPair& axes, const Scope& scope) {
+        if (axes.name.find_first_of(",.") != std::string::npos) {
+          scope.Add("a pair's name must not contain a dot or a comma",
+                    "those write the pair itself: hellaswag.acc_norm,truthfulqa_mc2.acc");
+        }
+        if (!axes.reasoning.task.empty() && axes.reasoning == axes.truthfulness) {
+          scope.Add("both axes are the same");
+        }
+      }};
+  return table;
+}
+
+const Table<WatchConfig>& WatchTable() {
+  static const Table<WatchConfig> table = {{
+      DurationKey("scan_interval", &WatchConfig::scan_interval,
+                  "How often a new checkpoint is looked at until it is ready.", milliseconds(50)),
+      DurationKey("full_scan_interval", &WatchConfig::full_scan_interval,
+                  "How often every checkpoint is looked at, not only the newest 8.", seconds(1)),
+      DurationKey("quiet_local", &WatchConfig::quiet_local,
+                  "Files must have been unchanged for so long, on a local file system.",
+                  milliseconds(0)),
+      DurationKey("quiet_network", &WatchConfig::quiet_network,
+                  "The same on NFS, Lustre, CIFS and FUSE, which show changes late.",
+                  milliseconds(0)),
+      FlagKey("follow_symlinks", &WatchConfig::follow_symlinks,
+              "Follow links that lead out of the run's directory."),
+  }};
+  return table;
+}
+
+const Table<EvaluationConfig>& EvaluationTable() {
+  static const Table<EvaluationConfig> table = {{
+      TextKey("device", &EvaluationConfig::device,
+              "auto (an idle GPU, else the CPU), cpu, cuda:INDEX or cuda:GPU-UUID.", IsDevice),
+      ChoiceKey(
+          "dtype", &EvaluationConfig::dtype, {"auto", "fp32", "bf16", "fp16"},
+          "Computation: auto (the weights' own type on a GPU, fp32 on a CPU), fp32, bf16, fp16."),
+      ChoiceKey(
+          "bos", &EvaluationConfig::bos, {"auto", "true", "false"},
+          "Begin contexts with the tokenizer's BOS: auto (as its own files say), true, false."),
+      IntegerKey("threads", &EvaluationConfig::threads,
+                 "CPU threads. 0: half of the cores, at least one.", 0, 4096),
+      IntegerKey("token_budget", &EvaluationConfig::token_budget,
+                 "Tokens that are forwarded at once. 0: chosen for the device.", 0, 1 << 24),
+      SizeKey("memory_limit", &EvaluationConfig::memory_limit,
+              "Most memory of the GPU, or of RAM on a CPU, such as 8GiB. null: what is free."),
+      IntegerKey(
+          "limit_items", &EvaluationConfig::limit_items,
+          "Evaluate a seeded subset of so many items per task, the same for all checkpoints. "
+          "null: all items.",
+          1),
+      IntegerKey("seed", &EvaluationConfig::seed, "Draws that subset.", 0,
+                 std::numeric_limits<std::int64_t>::max()),
+      DurationKey("timeout", &EvaluationConfig::timeout, "Longest time for one evaluation.",
+                  seconds(1)),
+      IntegerKey("attempts", &EvaluationConfig::attempts,
+                 "Failed attempts after which a checkpoint is put aside as failed.", 1, 100),
+      ChoiceKey("order", &EvaluationConfig::order, {"newest", "oldest"},
+                "Which waiting checkpoint comes next: newest or oldest."),
+  }};
+  return table;
+}
+
+const Table<ExecutorConfig>& ExecutorTable() {
+  static const Table<ExecutorConfig> table = {
+      .keys = {ChoiceKey("kind", &ExecutorConfig::kind, {"local", "command"},
+                         "local: couplingd-probe on this machine; command: a program of your own."),
+               IntegerKey("concurrency", &ExecutorConfig::concurrency, "Evaluations at once.", 1,
+                          64),
+               TextsKey("command", &ExecutorConfig::command,
+                        "Kind command: program and arguments that stand in for couplingd-probe.")
+                   .OnlyFor({"command"})},
+      .kind = [](const ExecutorConfig& executor) { return executor.kind; },
+      .check =
+          [](const ExecutorConfig& executor, const Scope& scope) {
+            if (executor.kind == "command" && executor.command.empty()) {
+              scope.Add("kind command needs the key \"command\"",
+                        "such as command: [ssh, gpu1, couplingd-probe]");
+            }
+          }};
+  return table;
+}
+
+const Table<PhaseBounds>& BoundsTable() {
+  static const Table<PhaseBounds> table = {
+      .keys = {NumberKey("tax", &PhaseBounds::tax, "A coupling below it is a tax.", -1e6, 1e6),
+               NumberKey("bonus", &PhaseBounds::bonus, "A coupling above it is a bonus.", -1e6,
+                         1e6)},
+      .check = [](const PhaseBounds& bounds, const Scope& scope) {
+        if (bounds.tax > bounds.bonus) scope.Add("tax lies above bonus");
+      }};
+  return table;
+}
+
+const Table<CouplingConfig>& CouplingTable() {
+  static const Table<CouplingConfig> table = {{
+      IntegerKey("window", &CouplingConfig::window,
+                 "Checkpoints that a coupling over steps is taken from.", 3, 1000),
+      NumberKey("min_decades", &CouplingConfig::min_decades,
+                "Decades of tokens that the window must span at least.", 0, 10),
+      IntegerKey("replicates", &CouplingConfig::replicates, "Bootstrap replicates.", 100, 1000000),
+      ChoiceKey("match", &CouplingConfig::match, {"tokens", "tokens_per_parameter", "final"},
+                "How the sizes of a family are matched: at equal tokens, tokens_per_parameter, or "
+                "final."),
+      SectionKey("bounds", &CouplingConfig::bounds, &BoundsTable,
+                 "Between the two lies the transition."),
+  }};
+  return table;
+}
+
+const Table<RuleConfig>& RuleTable() {
+  static const Table<RuleConfig> table = {
+      .keys =
+          {NameKey("name", &RuleConfig::name, "Unique name of the rule.").Required(),
+           ChoiceKey(
+               "kind", &RuleConfig::kind,
+               {"phase", "sign_change", "evaluation_failing", "checkpoint_overdue",
+                "bad_checkpoint"},
+               "phase: the coupling is in a phase; sign_change: its sign is forecast to change "
+               "(N_c "
+               "of a family, D_c of a run); evaluation_failing; checkpoint_overdue; bad_checkpoint "
+               "(refused or damaged weights).")
+               .Required(),
+           TextKey("axes", &RuleConfig::axes, "Name of an axis pair. Empty: all of them.")
+               .OnlyFor({"phase", "sign_change"}),
+           ChoiceKey("phase", &RuleConfig::phase, {"tax", "transition", "bonus"},
+                     "The phase whose being there is the alert.")
+               .OnlyFor({"phase"}),
+           NumberKey(
+               "probability", &RuleConfig::probability,
+               "phase: share of replicates that must be in it; sign_change: probability of the "
+               "crossing.",
+               0.5, 1)
+               .OnlyFor({"phase", "sign_change"}),
+           IntegerKey("hold", &RuleConfig::hold,
+                      "Checkpoints in a row before it fires, and before it resolves.", 1, 100)
+               .OnlyFor({"phase"}),
+           NumberKey("horizon", &RuleConfig::horizon,
+                     "Fires if the crossing lies within this factor of the largest N or D seen.", 1,
+                     1e6)
+               .OnlyFor({"sign_change"}),
+           IntegerKey("failures", &RuleConfig::failures, "Checkpoints put aside in a row.", 1, 1000)
+               .OnlyFor({"evaluation_failing"}),
+           EnumKey<RuleConfig, Severity>("severity", &RuleConfig::severity,
+                                         {{"info", Severity::kInfo},
+                                          {"warning", Severity::kWarning},
+                                          {"critical", Severity::kCritical}},
+                                         "info, warning or critical."),
+           TextKey("runbook", &RuleConfig::runbook, "Link that is shown with the alert.",
+                   IsWebLink)},
+      .kind = [](const RuleConfig& rule) { return rule.kind; }};
+  return table;
+}
+
+constexpr std::string_view kUrlAdvice =
+    "an address is a secret: put it into a file of mode 0600 and write url_file: PATH, or "
+    "url_file: credential:NAME";
+
+const Table<SinkConfig>& SinkTable() {
+  static const Table<SinkConfig> table = {
+      .keys = {NameKey("name", &SinkConfig::name, "Unique name of the sink.").Required(),
+               ChoiceKey("kind", &SinkConfig::kind, {"webhook", "slack"},
+                         "webhook: JSON to any address; slack: a Slack incoming webhook.")
+                   .Required(),
+               SecretKey("url_file", &SinkConfig::url_file,
+                         "File (mode 0600) whose first line is the address, or credential:NAME for "
+                         "systemd's LoadCredential.")
+                   .Required(),
+               SecretKey("secret_file", &SinkConfig::secret_file,
+                         "Kind webhook: file (mode 0600) with the signing secret (whsec_…), or "
+                         "credential:NAME. Empty: unsigned.")
+                   .OnlyFor({"webhook"}),
+               PathKey("ca_file", &SinkConfig::ca_file,
+                       "Certificates to trust instead of the system's. Empty: the system's."),
+               DurationKey("timeout", &SinkConfig::timeout, "Longest time for one delivery.",
+                           milliseconds(100)),
+               FlagKey("allow_private", &SinkConfig::allow_private,
+                       "The address may lead to loopback or private networks.")},
+      .instead = {{"url", kUrlAdvice},
+                  {"webhook_url", kUrlAdvice},
+                  {"api_url", kUrlAdvice},
+                  {"token", kUrlAdvice},
+                  {"password", kUrlAdvice}},
+      .kind = [](const SinkConfig& sink) { return sink.kind; }};
+  return table;
+}
+
+}  // namespace
+
+const Table<Config>& ConfigTable() {
+  static const Table<Config> table = {
+      .keys =
+          {
+              SectionKey("store", &Config::store, &StoreTable, "Where the history lives."),
+              SectionKey("server", &Config::server, &ServerTable, "Who may ask, and where."),
+              ListKey("runs", &Config::runs, &RunTable, "The training runs that are watched."),
+              TextsKey("packs", &Config::packs,
+                       "Item packs: directories or files (couplingctl pack build makes them). "
+                       "Every checkpoint "
+                       "is evaluated on all of them."),
+              ListKey("axes", &Config::axes, &AxisTable,
+                      "Pairs of capabilities whose coupling is tracked. None: the pair below."),
+              SectionKey("watch", &Config::watch, &WatchTable, "How directories are watched."),
+              SectionKey("evaluation", &Config::evaluation, &EvaluationTable,
+                         "How checkpoints are evaluated."),
+              SectionKey("executor", &Config::executor, &ExecutorTable,
+                         "Where they are evaluated."),
+              SectionKey("coupling", &Config::coupling, &CouplingTable,
+                         "How couplings are estimated."),
+              ListKey("rules", &Config::rules, &RuleTable,
+                      "What raises alerts. None: the rules below, one of each kind."),
+              ListKey("sinks", &Config::sinks, &SinkTable, "Where alerts are delivered."),
+              ChoiceKey("log_level", &Config::log_level,
+                        {"trace", "debug", "info", "warn", "error"},
+                        "trace, debug, info, warn or error."),
+          },
+      .instead = {{"rule", "did you mean \"rules\"?"}, {"database", "write store: {path: …}"}}};
+  return table;
+}
+
+std::vector<AxisPair> DefaultAxes() {
+  return {{.name = "default",
+           .reasoning = {"hellaswag", "acc_norm"},
+           .truthfulness = {"truthfulqa_mc2", "acc"}}};
+}
+
+std::vector<RuleConfig> DefaultRules() {
+  std::vector<RuleConfig> rules;
+  for (const char* kind :
+       {"phase", "sign_change", "evaluation_failing", "checkpoint_overdue", "bad_checkpoint"}) {
+    rules.push_back({.name = kind == std::string("phase") ? "tax" : kind, .kind = kind});
+  }
+  return rules;
+}
+
+}  // namespace couplingd

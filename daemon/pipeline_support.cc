@@ -1,0 +1,183 @@
+// What the steps of the pipeline stand on: looking things up, waiting, and writing until it is
+// written.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "daemon/pipeline.h"
+#include "daemon/schedule.h"
+
+namespace couplingd {
+namespace {
+
+constexpr std::chrono::seconds kRetryWrite{5};
+
+}  // namespace
+
+void Pipeline::Stop() {
+  stopping_ = true;
+  for (const auto& [id, running] : evaluating_) parts_.executor.Cancel(id);
+}
+
+void Pipeline::Abandon() {
+  stopping_ = true;
+  for (auto& [id, running] : evaluating_) {
+    Checkpoint checkpoint = running.checkpoint;
+    checkpoint.state = CheckpointState::kQueued;
+    checkpoint.reason = "its evaluation was interrupted";
+    checkpoint.updated_at = parts_.clock.Now();
+    --checkpoint.attempts;
+    (void)parts_.history.SaveCheckpoint(checkpoint);  // on failure the next start does the same
+  }
+  evaluating_.clear();
+}
+
+bool Pipeline::idle() const {
+  if (!evaluating_.empty() || unpersisted_ > 0 || parts_.analyst.busy()) return false;
+  for (const auto& [name, watched] : watched_) {
+    if (!watched.seen_all || watched.inspections > 0 || !watched.readiness.AllAsked()) return false;
+  }
+  const auto queue = parts_.history.reader().CheckpointsInState(CheckpointState::kQueued);
+  return queue && queue->empty();
+}
+
+std::string Pipeline::EvaluatingJson() const {
+  JsonWriter json;
+  json.BeginArray();
+  for (const auto& [id, running] : evaluating_) {
+    json.BeginObject().Field("run", running.run).Field("step", running.checkpoint.step);
+    json.Field("path", running.checkpoint.path).Field("progress", parts_.executor.Progress(id));
+    json.Field("started_at", FormatTime(running.started_at)).EndObject();
+  }
+  return json.EndArray().Text();
+}
+
+Status Pipeline::Retry(std::int64_t id) {
+  std::optional<Checkpoint> checkpoint = TRY(parts_.history.reader().FindCheckpoint(id));
+  if (!checkpoint) {
+    return Fail(ErrorKind::kNotFound, fmt::format("there is no checkpoint {}", id),
+                "see couplingctl checkpoints");
+  }
+  if (evaluating_.contains(id)) {
+    return Fail(ErrorKind::kConflict, fmt::format("checkpoint {} is being evaluated", id));
+  }
+  checkpoint->state = CheckpointState::kQueued;
+  checkpoint->reason = "asked for by hand";
+  checkpoint->attempts = 0;
+  checkpoint->updated_at = parts_.clock.Now();
+  TRY(parts_.history.SaveCheckpoint(*checkpoint));
+  Dispatch();
+  return {};
+}
+
+// A candidate that is not ready yet is on record with the reason, once.
+Status Pipeline::Wait(Watched& watched, const Candidate& candidate, const std::string& reason) {
+  Run run = TRY(RunOf(watched.config));
+  HistoryFilter live;
+  live.run = run.name;
+  Checkpoint waiting;
+  for (const Checkpoint& checkpoint : TRY(parts_.history.reader().Checkpoints(live))) {
+    const bool same = checkpoint.path == candidate.path;
+    if (same && checkpoint.state == CheckpointState::kWaiting) waiting = checkpoint;
+  }
+  if (waiting.id != 0 && waiting.reason == reason) return {};
+  waiting.run_id = run.id;
+  waiting.generation = run.generation;
+  waiting.step = candidate.step;
+  waiting.path = candidate.path;
+  waiting.state = CheckpointState::kWaiting;
+  waiting.reason = reason;
+  waiting.written_at = candidate.written_at;
+  waiting.updated_at = parts_.clock.Now();
+  if (waiting.discovered_at == 0) waiting.discovered_at = waiting.updated_at;
+  TRY(parts_.history.SaveCheckpoint(waiting));
+  return {};
+}
+
+void Pipeline::Persist(std::string what, std::function<Status()> write) {
+  const Status written = write();
+  if (written) return;
+  Report("error", what, written.error().Text());
+  if (!written.error().retryable) return;
+  ++unpersisted_;
+  auto timer = std::make_shared<boost::asio::steady_timer>(parts_.io, kRetryWrite);
+  timer->async_wait([this, timer, what = std::move(what),
+                     write = std::move(write)](boost::system::error_code error) {
+    --unpersisted_;
+    if (!error) Persist(what, write);
+  });
+}
+
+void Pipeline::Report(const std::string& level, const std::string& subject,
+                      const std::string& text) {
+  if (level == "error") {
+    spdlog::error("{}: {}", subject, text);
+  } else {
+    spdlog::warn("{}: {}", subject, text);
+  }
+  (void)parts_.history.SaveEvent(level, subject, text);  // where this fails too, the log has it
+}
+
+Status Pipeline::ForgetGone(const Watched& watched, const std::vector<std::string>& gone) {
+  HistoryFilter filter;
+  filter.run = watched.config.name;
+  for (Checkpoint& checkpoint : TRY(parts_.history.reader().Checkpoints(filter))) {
+    const bool is_open = checkpoint.state == CheckpointState::kWaiting ||
+                         checkpoint.state == CheckpointState::kQueued;
+    if (!is_open || std::find(gone.begin(), gone.end(), checkpoint.path) == gone.end()) continue;
+    checkpoint.state = CheckpointState::kVanished;
+    checkpoint.reason = "it was deleted before its evaluation";
+    checkpoint.updated_at = parts_.clock.Now();
+    TRY(parts_.history.SaveCheckpoint(checkpoint));
+  }
+  return {};
+}
+
+// The run as stored, made or brought up to date with the configuration.
+Result<Run> Pipeline::RunOf(const RunConfig& config) {
+  std::optional<Run> stored = TRY(parts_.history.reader().FindRun(config.name));
+  Run run = stored.value_or(Run{});
+  const Run before = run;
+  run.name = config.name;
+  run.family = config.family.empty() ? config.name : config.family;
+  run.path = config.path;
+  if (config.parameters) run.parameters = config.parameters;
+  if (config.d_model) run.d_model = config.d_model;
+  if (config.tokens_per_step) run.tokens_per_step = config.tokens_per_step;
+  const bool changed = !stored || run.family != before.family || run.path != before.path ||
+                       run.parameters != before.parameters || run.d_model != before.d_model ||
+                       run.tokens_per_step != before.tokens_per_step;
+  if (changed) run.id = TRY(parts_.history.SaveRun(run));
+  return run;
+}
+
+Pipeline::Watched* Pipeline::FindWatched(const std::string& run) {
+  const auto found = watched_.find(run);
+  return found == watched_.end() ? nullptr : &found->second;
+}
+
+Result<std::optional<std::string>> Pipeline::ScheduleReason(const RunConfig& config, const Run& run,
+                                                            std::int64_t step) {
+  HistoryFilter live;
+  live.run = run.name;
+  std::vector<std::int64_t> known = {step}, evaluated;
+  for (const Checkpoint& checkpoint : TRY(parts_.history.reader().Checkpoints(live))) {
+    known.push_back(checkpoint.step);
+    const CheckpointState state = checkpoint.state;
+    if (state == CheckpointState::kEvaluated || state == CheckpointState::kEvaluating ||
+        state == CheckpointState::kQueued) {
+      evaluated.push_back(checkpoint.step);
+    }
+  }
+  std::sort(known.begin(), known.end());
+  known.erase(std::unique(known.begin(), known.end()), known.end());
+  const std::vector<CouplingEstimate> couplings = TRY(parts_.history.reader().Couplings(live));
+  const bool dense = std::any_of(couplings.begin(), couplings.end(), [&](const auto& estimate) {
+    return estimate.gamma && estimate.phase == Phase::kUndetermined;
+  });
+  return ReasonToSkip(config.schedule, step, known, evaluated, dense);
+}
+
+}  // namespace couplingd

@@ -1,0 +1,138 @@
+#include "queries/analysis.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "coupling/critical_scale.h"
+#include "coupling/interventions.h"
+#include "coupling/local_coupling.h"
+
+namespace couplingd {
+namespace {
+
+CouplingOptions OptionsOf(const CouplingConfig& config) {
+  CouplingOptions options;
+  options.bounds = config.bounds;
+  options.window = config.window;
+  options.least_decades = config.min_decades;
+  options.replicates = config.replicates;
+  return options;
+}
+
+CouplingEstimate WithoutEstimate(const AxisSeries& series, CouplingOver over, std::string reason) {
+  CouplingEstimate estimate;
+  estimate.family = series.family;
+  estimate.run = series.run;
+  estimate.generation = series.generation;
+  estimate.axes = series.AxesText();
+  estimate.over = over;
+  estimate.level = series.axes.level;
+  estimate.n = static_cast<int>(series.observations.size());
+  estimate.reason = std::move(reason);
+  return estimate;
+}
+
+// The forecast that advice rests on: the first method that gave a value.
+std::optional<Forecast> FirstWithValue(const std::vector<Forecast>& forecasts) {
+  const auto found = std::find_if(forecasts.begin(), forecasts.end(), [](const Forecast& forecast) {
+    return forecast.value.has_value();
+  });
+  return found == forecasts.end() ? std::nullopt : std::optional(*found);
+}
+
+InterventionContext ContextOf(const AxisSeries& series, const LocalCoupling& coupling) {
+  InterventionContext context;
+  if (!series.observations.empty()) context.parameters = series.observations.back().parameters;
+  context.diagnostics = coupling.diagnostics;
+  return context;
+}
+
+class Analyser {
+ public:
+  Analyser(const CouplingConfig& config, AnalysisPart part) : config_(config), part_(part) {}
+
+  Analysis Take() { return std::move(analysis_); }
+
+  // `sizes` forecasts come first, so that the advice for a run may rest on its family's N_c.
+  Status Family(const std::vector<AxisSeries>& runs) {
+    const bool has_sizes = std::count_if(runs.begin(), runs.end(), [](const AxisSeries& run) {
+                             return !run.observations.empty() && run.observations[0].parameters;
+                           }) >= 2;
+    if (has_sizes) TRY(OverScale(runs));
+    for (const AxisSeries& run : runs) TRY(OverSteps(run));
+    return {};
+  }
+
+ private:
+  bool Wants(AnalysisPart part) const { return part_ == AnalysisPart::kAll || part_ == part; }
+
+  Status OverScale(const std::vector<AxisSeries>& runs) {
+    const Result<AxisSeries> sizes = FamilySeries(runs, config_.match);
+    if (!sizes) {
+      AxisSeries named = runs[0];
+      named.run.clear();
+      analysis_.couplings.push_back(
+          WithoutEstimate(named, CouplingOver::kScale, sizes.error().Text()));
+      return {};
+    }
+    family_forecast_.reset();
+    if (Wants(AnalysisPart::kForecasts)) TRY(Forecasts(*sizes, CouplingOver::kScale));
+    if (!Wants(AnalysisPart::kOverScale)) return {};
+    const ScaleCoupling scale = TRY(CouplingOverScale(*sizes, OptionsOf(config_)));
+    for (const LocalCoupling& local : scale.local) analysis_.couplings.push_back(local.estimate);
+    analysis_.couplings.push_back(scale.population.estimate);
+    Advise(*sizes, scale.population);
+    return {};
+  }
+
+  Status OverSteps(const AxisSeries& run) {
+    if (Wants(AnalysisPart::kForecasts)) TRY(Forecasts(run, CouplingOver::kSteps));
+    if (!Wants(AnalysisPart::kOverSteps)) return {};
+    const std::vector<LocalCoupling> history = TRY(CouplingHistory(run, OptionsOf(config_)));
+    for (const LocalCoupling& local : history) analysis_.couplings.push_back(local.estimate);
+    const LocalCoupling newest =
+        history.empty() ? TRY(CouplingOverSteps(run, OptionsOf(config_))) : history.back();
+    if (history.empty()) analysis_.couplings.push_back(newest.estimate);
+    Advise(run, newest);
+    return {};
+  }
+
+  Status Forecasts(const AxisSeries& series, CouplingOver over) {
+    ForecastOptions options;
+    options.replicates = std::min(config_.replicates, 1000);
+    std::vector<Forecast> forecasts = TRY(ForecastSignChange(series, over, options));
+    if (over == CouplingOver::kScale) family_forecast_ = FirstWithValue(forecasts);
+    std::move(forecasts.begin(), forecasts.end(), std::back_inserter(analysis_.forecasts));
+    return {};
+  }
+
+  void Advise(const AxisSeries& series, const LocalCoupling& coupling) {
+    const CouplingEstimate& estimate = coupling.estimate;
+    analysis_.advice[{estimate.run.empty() ? estimate.family : estimate.run, estimate.axes}] =
+        SuggestInterventions(estimate, family_forecast_, ContextOf(series, coupling));
+  }
+
+  const CouplingConfig& config_;
+  const AnalysisPart part_;
+  std::optional<Forecast> family_forecast_;
+  Analysis analysis_;
+};
+
+}  // namespace
+
+Result<Analysis> Analyse(HistoryReader& history, const CouplingConfig& config,
+                         const std::vector<AxisPair>& axes, const HistoryFilter& filter,
+                         AnalysisPart part) {
+  Analyser analyser(config, part);
+  for (const AxisPair& pair : axes) {
+    std::map<std::string, std::vector<AxisSeries>> families;
+    for (AxisSeries& series : TRY(CollectSeries(history, pair, filter))) {
+      families[series.family].push_back(std::move(series));
+    }
+    for (const auto& [family, runs] : families) TRY(analyser.Family(runs));
+  }
+  return analyser.Take();
+}
+
+}  // namespace couplingd
