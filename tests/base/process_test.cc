@@ -1,0 +1,65 @@
+#include "base/process.h"
+
+#include <signal.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace couplingd {
+namespace {
+
+using std::chrono::seconds;
+
+ProcessOptions Shell(const std::string& script) {
+  ProcessOptions options;
+  options.arguments = {"sh", "-c", script};
+  options.environment = MinimalEnvironment();
+  return options;
+}
+
+TEST(RunProcess, FeedsInputAndKeepsBothOutputs) {
+  const auto output = RunProcess(Shell("cat; echo problem >&2; exit 3"), "hello", seconds(20));
+  ASSERT_TRUE(output) << output.error().message;
+  EXPECT_EQ(output->out, "hello");
+  EXPECT_EQ(output->err, "problem\n");
+  EXPECT_EQ(output->exit.code, 3);
+}
+
+TEST(RunProcess, ReadsAndDropsWhatIsBeyondTheLimit) {
+  const auto output = RunProcess(Shell("head -c 1000000 /dev/zero"), "", seconds(20), 1000);
+  ASSERT_TRUE(output) << output.error().message;
+  EXPECT_EQ(output->out.size(), 1000u);
+  EXPECT_TRUE(output->exit.ok());
+}
+
+TEST(RunProcess, KillsTheWholeGroupAtTheTimeout) {
+  const auto output = RunProcess(Shell("sleep 60 & sleep 60"), "", std::chrono::milliseconds(200));
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().kind, ErrorKind::kUnavailable);
+}
+
+TEST(RunProcess, TellsASignalFromAnExitCode) {
+  const auto output = RunProcess(Shell("kill -SEGV $$"), "", seconds(20));
+  ASSERT_TRUE(output);
+  EXPECT_EQ(output->exit.signal, SIGSEGV);
+  EXPECT_EQ(output->exit.Text(), "killed by SIGSEGV");
+}
+
+TEST(Process, ThatCannotStartIsAnErrorThatNamesTheProgram) {
+  ProcessOptions options;
+  options.arguments = {"/no/such/program"};
+  const auto process = Process::Start(options);
+  ASSERT_FALSE(process);
+  EXPECT_EQ(process.error().kind, ErrorKind::kNotFound);
+  EXPECT_THAT(process.error().message, testing::HasSubstr("/no/such/program"));
+}
+
+TEST(Process, InheritsNoEnvironmentBeyondWhatItIsGiven) {
+  ::setenv("COUPLINGD_TEST_CANARY", "secret", 1);
+  const auto output = RunProcess(Shell("env"), "", seconds(20));
+  ASSERT_TRUE(output);
+  EXPECT_THAT(output->out, testing::Not(testing::HasSubstr("CANARY")));
+}
+
+}  // namespace
+}  // namespace couplingd
