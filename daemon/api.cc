@@ -10,6 +10,8 @@
 #include "alerts/delivery.h"
 #include "base/json.h"
 #include "daemon/metrics.h"
+#include "queries/import.h"
+#include "queries/import.h"
 #include "queries/queries.h"
 
 namespace couplingd {
@@ -144,6 +146,9 @@ class Api::Impl {
     if (verb == "retry") {
       TRY(parts_.pipeline.Retry(TRY(GetInt(document, "checkpoint", kBody))));
       return "{}";
+    }
+    if (verb == "import") {
+      return ToJson(TRY(RecordImport(parts_.history, parts_.clock, TRY(ImportFromJson(body)))));
     }
     return Fail(ErrorKind::kNotFound,
                 fmt::format("there is nothing called \"{}\" to change", verb));

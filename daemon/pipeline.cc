@@ -25,7 +25,7 @@ Pipeline::Pipeline(const Config& config, Parts parts) : config_(config), parts_(
   for (const RunConfig& run : config.runs) {
     const auto quiet =
         IsNetworkFileSystem(run.path) ? config.watch.quiet_network : config.watch.quiet_local;
-    watched_.emplace(run.name, Watched{run, Readiness(quiet), false, 0, {}, ""});
+    watched_.emplace(run.name, Watched{run, ReadinessTracker(quiet), false, 0, {}, ""});
   }
 }
 
@@ -239,7 +239,7 @@ void Pipeline::StartWorker(const Running& running, const RunConfig& run, const s
   request.checkpoint = path;
   request.model_config = run.model_config;
   request.tokenizer = run.tokenizer;
-  request.packs = config_.packs;
+  request.packs = run.packs;
   request.evaluation = config_.evaluation;
   request.scores_dir = parts_.history.reader().ScoresDirectory();
   request.read_roots = {path};

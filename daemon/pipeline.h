@@ -76,7 +76,7 @@ class Pipeline {
  private:
   struct Watched {
     RunConfig config;
-    Readiness readiness;
+    ReadinessTracker readiness;
     bool seen_all = false;                  // a full scan has been looked at
     int inspections = 0;                    // under way
     std::map<std::string, Notice> notices;  // by path, until the checkpoint is admitted

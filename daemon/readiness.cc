@@ -4,7 +4,7 @@
 
 namespace couplingd {
 
-bool Readiness::Observe(const Candidate& candidate, UnixMillis now) {
+bool ReadinessTracker::Observe(const Candidate& candidate, UnixMillis now) {
   auto [entry, is_new] = seen_.try_emplace(candidate.path);
   Seen& seen = entry->second;
   if (is_new || seen.fingerprint != candidate.fingerprint) {
@@ -14,26 +14,26 @@ bool Readiness::Observe(const Candidate& candidate, UnixMillis now) {
   return seen.waived || now - seen.unchanged_since >= quiet_.count();
 }
 
-void Readiness::Settle(const std::string& path, const std::string& fingerprint) {
+void ReadinessTracker::Settle(const std::string& path, const std::string& fingerprint) {
   Seen& seen = seen_[path];
   seen.settled = seen.fingerprint == fingerprint;
   seen.waived = false;
 }
 
-void Readiness::Recheck(const std::string& path, UnixMillis now, std::chrono::milliseconds delay) {
+void ReadinessTracker::Recheck(const std::string& path, UnixMillis now, std::chrono::milliseconds delay) {
   Seen& seen = seen_[path];
   seen.not_before = now + delay.count();
   seen.waived = false;
 }
 
-void Readiness::Waive(const std::string& path) {
+void ReadinessTracker::Waive(const std::string& path) {
   Seen& seen = seen_[path];
   seen.waived = true;
   seen.settled = false;
   seen.not_before = 0;
 }
 
-std::vector<std::string> Readiness::Retain(const std::set<std::string>& present) {
+std::vector<std::string> ReadinessTracker::Retain(const std::set<std::string>& present) {
   std::vector<std::string> gone;
   for (const auto& [path, seen] : seen_) {
     if (!present.contains(path)) gone.push_back(path);
@@ -42,7 +42,7 @@ std::vector<std::string> Readiness::Retain(const std::set<std::string>& present)
   return gone;
 }
 
-std::set<std::string> Readiness::Unsettled() const {
+std::set<std::string> ReadinessTracker::Unsettled() const {
   std::set<std::string> paths;
   for (const auto& [path, seen] : seen_) {
     if (!seen.settled) paths.insert(path);
@@ -50,7 +50,7 @@ std::set<std::string> Readiness::Unsettled() const {
   return paths;
 }
 
-bool Readiness::AllAsked() const {
+bool ReadinessTracker::AllAsked() const {
   return std::all_of(seen_.begin(), seen_.end(), [](const auto& entry) {
     return entry.second.settled || entry.second.not_before > 0;
   });

@@ -14,9 +14,9 @@
 namespace couplingd {
 
 // Not thread-safe.
-class Readiness {
+class ReadinessTracker {
  public:
-  explicit Readiness(std::chrono::milliseconds quiet) : quiet_(quiet) {}
+  explicit ReadinessTracker(std::chrono::milliseconds quiet) : quiet_(quiet) {}
 
   // Takes one observation. True once the fingerprint has stayed the same for the quiet period and
   // was not settled before: the caller then inspects the directory and calls Settle or Recheck.
