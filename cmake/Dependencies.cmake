@@ -31,12 +31,9 @@ if(COUPLINGD_TORCH)
   set_target_properties(torch_c10 PROPERTIES IMPORTED_LOCATION ${LIBTORCH}/lib/libc10.so)
   add_library(torch_cpu SHARED IMPORTED)
   set_target_properties(torch_cpu PROPERTIES IMPORTED_LOCATION ${LIBTORCH}/lib/libtorch_cpu.so)
-  # libtorch's headers bring a newer fmt than the one that is linked; the linked one's come first.
-  get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
-  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/linked_fmt)
-  file(CREATE_LINK ${fmt_include}/fmt ${CMAKE_BINARY_DIR}/linked_fmt/fmt SYMBOLIC)
-  target_include_directories(torch_cpu SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/linked_fmt ${LIBTORCH}/include
-                                                        ${LIBTORCH}/include/torch/csrc/api/include)
+  # After the system's own folders: libtorch carries headers of another fmt.
+  target_compile_options(torch_cpu INTERFACE "SHELL:-idirafter ${LIBTORCH}/include"
+                         "SHELL:-idirafter ${LIBTORCH}/include/torch/csrc/api/include")
   target_link_libraries(torch_cpu INTERFACE torch_c10)
   # The CUDA libraries that libtorch_cpu.so names are found through its own run path, not at link time.
   target_link_options(torch_cpu INTERFACE -Wl,--allow-shlib-undefined -Wl,--disable-new-dtags)

@@ -19,7 +19,7 @@ if(MOLD_PROGRAM)
 endif()
 
 add_library(couplingd_flags INTERFACE)
-target_include_directories(couplingd_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+target_include_directories(couplingd_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(couplingd_flags INTERFACE -Wall -Wextra -Werror -Wno-missing-field-initializers)
 if(COUPLINGD_SANITIZE)
   target_compile_options(couplingd_flags INTERFACE -fsanitize=${COUPLINGD_SANITIZE}

@@ -20,12 +20,19 @@ bool IsPackPath(const std::string& pack) {
   return pack.find('/') != std::string::npos || pack.ends_with(".json") || pack.ends_with(".jsonl");
 }
 
+void ResolvePacks(std::vector<std::string>& packs, const std::string& folder,
+                  const std::string& store) {
+  for (std::string& pack : packs) {
+    pack = IsPackPath(pack) ? ResolvePath(pack, folder) : JoinPath(JoinPath(store, "packs"), pack);
+  }
+}
+
 void FillDefaults(Config& config, const std::string& folder) {
+  ResolvePacks(config.packs, folder, config.store.path);
   for (RunConfig& run : config.runs) {
     if (run.family.empty()) run.family = run.name;
-  }
-  for (std::string& pack : config.packs) {
-    if (IsPackPath(pack)) pack = ResolvePath(pack, folder);
+    ResolvePacks(run.packs, folder, config.store.path);
+    if (run.packs.empty()) run.packs = config.packs;
   }
   if (config.axes.empty()) config.axes = DefaultAxes();
   if (config.rules.empty()) config.rules = DefaultRules();

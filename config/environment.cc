@@ -72,15 +72,14 @@ std::vector<std::string> CheckEnvironment(const Config& config) {
     checker.Readable(field + "model_config", run.model_config);
     if (!run.tokenizer.empty()) checker.Directory(field + "tokenizer", run.tokenizer, "");
   }
-  if (config.packs.empty() && !config.runs.empty()) {
-    checker.Say(
-        "packs: none, so checkpoints would be evaluated on nothing (couplingctl pack build makes "
-        "packs)");
-  }
-  for (std::size_t i = 0; i < config.packs.size(); ++i) {
-    if (config.packs[i].find('/') != std::string::npos) {
-      checker.Readable(fmt::format("packs[{}]", i), config.packs[i]);
+  for (std::size_t i = 0; i < config.runs.size(); ++i) {
+    const std::string field = fmt::format("runs[{}].packs", i);
+    if (config.runs[i].packs.empty()) {
+      checker.Say(field +
+                  ": none, so its checkpoints would be evaluated on nothing (couplingctl pack build "
+                  "makes packs)");
     }
+    for (const std::string& pack : config.runs[i].packs) checker.Readable(field, pack);
   }
   if (config.executor.kind == "command" &&
       config.executor.command[0].find('/') != std::string::npos &&

@@ -123,6 +123,8 @@ const Table<RunConfig>& RunTable() {
                "Size of the model, such as 1.4B. null: counted from the weights."),
       IntegerKey("d_model", &RunConfig::d_model,
                  "Width of the model. null: from the model's own config.json.", 1, 1 << 24),
+      TextsKey("packs", &RunConfig::packs,
+               "Item packs of this run in place of those for all runs. Empty: those for all runs."),
       ScheduleKey(),
       EnumKey<RunConfig, Preserve>(
           "preserve", &RunConfig::preserve,
@@ -361,7 +363,8 @@ const Table<Config>& ConfigTable() {
               SectionKey("server", &Config::server, &ServerTable, "Who may ask, and where."),
               ListKey("runs", &Config::runs, &RunTable, "The training runs that are watched."),
               TextsKey("packs", &Config::packs,
-                       "Item packs: directories or files (couplingctl pack build makes them). "
+                       "Item packs: directories or files (couplingctl pack build makes them), or names below "
+                       "<store.path>/packs. "
                        "Every checkpoint "
                        "is evaluated on all of them."),
               ListKey("axes", &Config::axes, &AxisTable,

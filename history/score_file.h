@@ -1,8 +1,10 @@
-// The two binary files that keep raw scores, so that any metric can be computed again without the model. Little-endian,
-// versioned, closed by an XXH3-128 over everything before it; both are written by temporary name, fsync and rename.
+// The two binary files that keep raw scores, so that any metric can be computed again without the
+// model. Little-endian, versioned, closed by an XXH3-128 over everything before it; both are
+// written by temporary name, fsync and rename.
 //
-// Plan file `<plan hash>.plan`: what the packs and the tokenizer decide (items, labels, lengths), stored once.
-// Score file `<scores hash>.scores`: per choice the summed log-likelihood (double) and the greedy flag.
+// Plan file `<plan hash>.plan`: what the packs and the tokenizer decide (items, labels, lengths),
+// stored once. Score file `<scores hash>.scores`: per choice the summed log-likelihood (double) and
+// the greedy flag.
 #pragma once
 
 #include <string>
@@ -13,7 +15,8 @@
 
 namespace couplingd {
 
-// Writes into `directory` and returns the hash that names the file. The same content gives the same hash.
+// Writes into `directory` and returns the hash that names the file. The same content gives the same
+// hash.
 Result<std::string> WritePlanFile(const std::string& directory, const TaskPlan& plan);
 Result<std::string> WriteScoreFile(const std::string& directory, const TaskScores& scores,
                                    const std::string& plan_hash);

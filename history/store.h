@@ -1,14 +1,15 @@
 // The history: a SQLite database and the score files beside it.
 //
-// One process writes: HistoryWriter holds an exclusive lock on the state directory and the only connection that writes or
-// checkpoints the write-ahead log (design, point 11). Any number of HistoryReaders read beside it.
-// Neither class is thread-safe: one thread at a time per object.
+// One process writes: HistoryWriter holds an exclusive lock on the state directory and the only
+// connection that writes or checkpoints the write-ahead log (design, point 11). Any number of
+// HistoryReaders read beside it. Neither class is thread-safe: one thread at a time per object.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -20,16 +21,24 @@
 
 namespace couplingd {
 
-// Empty and absent members select everything. `limit` 0 is unlimited.
+inline constexpr std::string_view kDatabaseName = "history.db";  // within the state directory
+
+// Empty and absent members select everything; bounds belong to the range. A row whose step, tokens
+// or axes are unknown does not match a bound on them; what a noun cannot have (the step of an
+// alert) is not asked of it. `limit` 0 is unlimited.
 struct HistoryFilter {
   std::string run;
   std::string family;
-  std::string task;
+  std::string task;  // with metric: checkpoints that have such a score; couplings, forecasts and
+                     // alerts of such an axis
   std::string metric;
   std::optional<std::int64_t> min_step, max_step;
   std::optional<double> min_tokens, max_tokens;
-  std::optional<UnixMillis> since, until;  // finished_at of evaluations, updated_at of checkpoints and alerts
-  std::optional<int> generation;           // absent: each run's newest only; 0: all
+  // finished_at of evaluations, updated_at of checkpoints, when couplings, forecasts and alert
+  // transitions were recorded. Where the newest of several is returned, it is the newest within
+  // this range: `until` shows the state as of then.
+  std::optional<UnixMillis> since, until;
+  std::optional<int> generation;  // absent: each run's newest only; 0: all
   std::int64_t limit = 0;
 };
 
@@ -44,7 +53,12 @@ struct Event {
 
 class HistoryReader {
  public:
-  // `database` is the file. kNotFound where there is none; kUnsupported where its schema is newer than this program.
+  // `database` is the file. kNotFound where there is none; kUnsupported where its schema is newer
+  // than this program. Opened read-only, beside a living writer or after a dead one, whose
+  // write-ahead log is read too. Where nothing can be written beside the database (a read-only file
+  // system, another user's folder), a snapshot is read and Note() says so: the file itself where
+  // its log is empty, else a private copy of both; kConflict where a writer lives there. A query
+  // that runs longer than 2 s fails with kUnavailable. Each query sees one consistent state.
   static Result<std::unique_ptr<HistoryReader>> Open(const std::string& database);
   virtual ~HistoryReader() = default;
 
@@ -53,8 +67,13 @@ class HistoryReader {
   // In order of run, generation, step.
   virtual Result<std::vector<Checkpoint>> Checkpoints(const HistoryFilter& filter) = 0;
   virtual Result<std::optional<Checkpoint>> FindCheckpoint(std::int64_t id) = 0;
+  // In order of discovery.
   virtual Result<std::vector<Checkpoint>> CheckpointsInState(CheckpointState state) = 0;
-  // In order of run, generation, step, task, metric. Where a step was evaluated again, the newest evaluation only.
+  // Of one checkpoint, with their scores, oldest first.
+  virtual Result<std::vector<Evaluation>> Evaluations(std::int64_t checkpoint_id) = 0;
+  // In order of run, generation, step, task, metric. Where a step was evaluated again in the same
+  // series, the newest evaluation only; what differs in its series key stands side by side.
+  // `parameters` is the checkpoint's, else the run's.
   virtual Result<std::vector<ScoreRow>> Scores(const HistoryFilter& filter) = 0;
   // The newest estimate per (run or family, generation, axes, over, at), in order of `at`.
   virtual Result<std::vector<CouplingEstimate>> Couplings(const HistoryFilter& filter) = 0;
@@ -65,27 +84,36 @@ class HistoryReader {
   virtual Result<std::optional<Alert>> FindAlert(const std::string& key, std::int64_t sequence) = 0;
   // All transitions, oldest first.
   virtual Result<std::vector<Alert>> AlertLog(const HistoryFilter& filter) = 0;
-  // Of all states, or of one ("pending", "delivered", "superseded", "dead").
+  // Of all states (""), or of one ("pending", "delivered", "superseded", "dead"), those due first
+  // in front.
   virtual Result<std::vector<Delivery>> Deliveries(const std::string& state) = 0;
-  virtual Result<std::vector<Event>> Events(std::int64_t limit) = 0;
+  virtual Result<std::vector<Event>> Events(std::int64_t limit) = 0;  // newest first; 0: all
   // Small named values (last evaluation time, state of a rule, …). Absent: nullopt.
   virtual Result<std::optional<std::string>> Value(const std::string& key) = 0;
   // Folder of the score and plan files of this database.
   virtual std::string ScoresDirectory() const = 0;
+  // One sentence where this is a snapshot that later writes do not reach, else empty.
+  virtual std::string Note() const = 0;
 };
 
 class HistoryWriter {
  public:
-  // Makes the directory (0700) and the database if need be, takes the lock, migrates the schema, runs a quick check.
-  // kConflict names the process that holds the lock.
-  static Result<std::unique_ptr<HistoryWriter>> Open(const std::string& directory, const Clock& clock);
+  // Makes the directory (0700) and the database (0600) if need be, takes the lock, runs a quick
+  // check, migrates the schema. kConflict names the process that holds the lock. kInvalidData for a
+  // damaged database, which is left as it is. A directory that already holds other things keeps its
+  // mode; others' write access and network file systems become events.
+  static Result<std::unique_ptr<HistoryWriter>> Open(const std::string& directory,
+                                                     const Clock& clock);
   virtual ~HistoryWriter() = default;
 
   // Reads through the writing connection: sees what the open transaction wrote.
   virtual HistoryReader& reader() = 0;
 
-  // Everything `body` writes commits together and durably, or not at all where it returns an error. Calls may nest: the
-  // outermost commits. Every method below is a transaction of its own where none is open.
+  // Everything `body` writes commits together and durably, or not at all where it returns an error.
+  // Calls may nest: an inner error undoes the inner part, the outermost commits. Every method below
+  // is a transaction of its own where none is open. A NaN anywhere is kInvalidData (every other
+  // double comes back as it was, but for −0, which comes back as 0); an id that is not stored is
+  // kNotFound; a full disk is kExhausted, and the writer works again once there is space.
   virtual Status Transaction(const std::function<Status()>& body) = 0;
 
   // Inserts or updates by name; returns the id. `generation` is kept as given.
@@ -94,16 +122,25 @@ class HistoryWriter {
   virtual Result<std::int64_t> SaveCheckpoint(const Checkpoint& checkpoint) = 0;
   // An evaluation with its scores. The same (checkpoint, key) again replaces the row.
   virtual Result<std::int64_t> SaveEvaluation(const Evaluation& evaluation) = 0;
+  // Every version is kept with the time of its recording; the same again as the newest is not
+  // stored twice.
   virtual Status SaveCoupling(const CouplingEstimate& estimate) = 0;
   virtual Status SaveForecast(const Forecast& forecast) = 0;
-  // A transition of an alert, and a pending delivery to each of the sinks named.
+  // A transition of an alert, and a pending delivery to each of the sinks named. A sequence that
+  // does not rise is kConflict. Older deliveries of the same alert that a sink has not acknowledged
+  // become "superseded": the sink gets the newest state only, and a resolved alert whose firing was
+  // superseded must say that it fired and resolved.
   virtual Status SaveAlert(const Alert& alert, const std::vector<std::string>& sinks) = 0;
-  virtual Status SaveDelivery(const Delivery& delivery) = 0;  // by id
+  // By id: attempts, next attempt, state, outcome and time; the rest never changes. A delivery that
+  // was superseded while an attempt was under way does not become pending again.
+  virtual Status SaveDelivery(const Delivery& delivery) = 0;
   virtual Status SaveEvent(const std::string& level, const std::string& subject,
                            const std::string& text) = 0;
   virtual Status SetValue(const std::string& key, const std::string& value) = 0;
 
-  // Moves the write-ahead log into the database; its failure (a full disk) is reported, never silent.
+  // Moves the write-ahead log into the database; its failure (a full disk) is reported, never
+  // silent. To be called now and then: nothing else does it. A log beyond 16 MiB is truncated as
+  // well, kConflict where a reader prevents that.
   virtual Status CheckpointLog() = 0;
 };
 

@@ -1,11 +1,10 @@
 #include "base/files.h"
 
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
-
-#include <gtest/gtest.h>
 
 namespace couplingd {
 namespace {
@@ -26,7 +25,7 @@ TEST_F(Files, AnAtomicWriteReplacesTheContentAndLeavesNothingBeside) {
   ASSERT_TRUE(WriteFileAtomically(Path("a"), "two", 0640));
   EXPECT_EQ(ReadFile(Path("a")).value(), "two");
   EXPECT_EQ(ListDirectory(directory_).value(), std::vector<std::string>{"a"});
-  struct stat status{};
+  struct stat status {};
   ::stat(Path("a").c_str(), &status);
   EXPECT_EQ(status.st_mode & 0777, 0640u);
 }

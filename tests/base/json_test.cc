@@ -1,9 +1,9 @@
 #include "base/json.h"
 
-#include <cmath>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 namespace couplingd {
 namespace {
@@ -47,8 +47,10 @@ TEST(ParseJson, PassesOverAByteOrderMark) { EXPECT_EQ(ErrorOf("\xEF\xBB\xBF{}"),
 TEST(Fields, NameSourceFieldAndExpectedTypeWhenTheyAreWrong) {
   const auto parsed = ParseJson(R"({"n": "one", "x": 1.5, "none": null, "whole": 3.0})", "a.json");
   ASSERT_TRUE(parsed);
-  EXPECT_EQ(GetInt(*parsed, "n", "a.json").error().message, "a.json: field \"n\" must be an integer");
-  EXPECT_EQ(GetInt(*parsed, "x", "a.json").error().message, "a.json: field \"x\" must be an integer");
+  EXPECT_EQ(GetInt(*parsed, "n", "a.json").error().message,
+            "a.json: field \"n\" must be an integer");
+  EXPECT_EQ(GetInt(*parsed, "x", "a.json").error().message,
+            "a.json: field \"x\" must be an integer");
   EXPECT_EQ(GetInt(*parsed, "y", "a.json").error().message, "a.json: field \"y\" is missing");
   EXPECT_EQ(GetInt(*parsed, "whole", "a.json").value(), 3);
   EXPECT_EQ(FindString(*parsed, "none", "a.json").value(), std::nullopt);
@@ -56,8 +58,17 @@ TEST(Fields, NameSourceFieldAndExpectedTypeWhenTheyAreWrong) {
 
 TEST(JsonWriter, WritesWhatTheParserReadsBackAndNullForNumbersThatAreNone) {
   JsonWriter json;
-  json.BeginObject().Field("text", "a\"\n\xff").Field("nan", std::nan("")).Field("whole", std::int64_t{1} << 60);
-  json.Field("absent", std::optional<double>()).Key("list").BeginArray().Value(0.1).Value(true).EndArray().EndObject();
+  json.BeginObject()
+      .Field("text", "a\"\n\xff")
+      .Field("nan", std::nan(""))
+      .Field("whole", std::int64_t{1} << 60);
+  json.Field("absent", std::optional<double>())
+      .Key("list")
+      .BeginArray()
+      .Value(0.1)
+      .Value(true)
+      .EndArray()
+      .EndObject();
   const auto parsed = ParseJson(json.Text(), "written");
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_STREQ((*parsed)["text"].GetString(), "a\"\n\xEF\xBF\xBD");
@@ -69,9 +80,9 @@ TEST(JsonWriter, WritesWhatTheParserReadsBackAndNullForNumbersThatAreNone) {
 
 TEST(ToValidUtf8, KeepsValidTextAndReplacesEveryBadByte) {
   EXPECT_EQ(ToValidUtf8("aé漢😀"), "aé漢😀");
-  EXPECT_EQ(ToValidUtf8("\xC0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD");        // overlong
-  EXPECT_EQ(ToValidUtf8("\xED\xA0\x80").size(), 9u);                      // surrogate
-  EXPECT_EQ(ToValidUtf8("\xE6\xBC"), "\xEF\xBF\xBD\xEF\xBF\xBD");        // cut short
+  EXPECT_EQ(ToValidUtf8("\xC0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD");  // overlong
+  EXPECT_EQ(ToValidUtf8("\xED\xA0\x80").size(), 9u);               // surrogate
+  EXPECT_EQ(ToValidUtf8("\xE6\xBC"), "\xEF\xBF\xBD\xEF\xBF\xBD");  // cut short
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 #include "base/process.h"
 
-#include <signal.h>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 namespace couplingd {
 namespace {

@@ -22,7 +22,8 @@ TEST(ParseDuration, RefusesWhatIsNoDuration) {
 
 TEST(FormatDuration, IsReadBackAsTheSameSpan) {
   for (std::int64_t span : {0, 1, 999, 1000, 61001, 90061001}) {
-    EXPECT_EQ(ParseDuration(FormatDuration(milliseconds(span))).value(), milliseconds(span)) << span;
+    EXPECT_EQ(ParseDuration(FormatDuration(milliseconds(span))).value(), milliseconds(span))
+        << span;
   }
 }
 

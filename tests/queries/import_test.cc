@@ -63,7 +63,7 @@ TEST_F(ImportTest, AChangedValueReplacesTheOldOne) {
 }
 
 TEST_F(ImportTest, JoinsTheCheckpointsOfAWatchedRun) {
-  Run run{.name = "a", .family = "mine", .path = "/runs/a", .generation = 2};
+  couplingd::Run run{.name = "a", .family = "mine", .path = "/runs/a", .generation = 2};
   run.id = *writer_->SaveRun(run);
   Checkpoint checkpoint{.run_id = run.id, .generation = 2, .step = 1, .path = "/runs/a/step1"};
   ASSERT_TRUE(writer_->SaveCheckpoint(checkpoint));
@@ -71,7 +71,7 @@ TEST_F(ImportTest, JoinsTheCheckpointsOfAWatchedRun) {
   ASSERT_EQ(summary.notes.size(), 1u);
   EXPECT_EQ(summary.notes[0], "run a stays in family mine, not f");
   EXPECT_EQ(writer_->reader().Checkpoints({})->size(), 1u);
-  const Run after = **writer_->reader().FindRun("a");
+  const couplingd::Run after = **writer_->reader().FindRun("a");
   EXPECT_EQ(after.path, "/runs/a");
   EXPECT_EQ(after.generation, 2);
   EXPECT_EQ(after.parameters, 1e6);

@@ -1,0 +1,59 @@
+// What the HTTP sinks share: the URL and its secrecy, where it may lead, one POST, and the reading
+// of statuses. Internal to alerts/.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "alerts/sink.h"
+
+namespace couplingd {
+
+// Removes secrets from texts of the peer. Thread-safe.
+class Redactor {
+ public:
+  // The URL's path, query and user parts that are long enough to matter are secrets too.
+  explicit Redactor(const std::vector<Secret>& secrets);
+  // Printable text of at most `most` characters (code points) from the peer's bytes, secrets
+  // replaced.
+  std::string Clean(std::string_view bytes, std::size_t most = 200) const;
+
+ private:
+  std::vector<std::string> needles_;  // longest first
+};
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// Thread-safe.
+class Endpoint {
+ public:
+  static Result<Endpoint> Make(const SinkConfig& config, const SinkServices& services,
+                               const std::vector<Secret>& further_secrets);
+
+  // The peer's answer, or the outcome where there was none.
+  std::variant<HttpResponse, DeliveryOutcome> Post(const std::string& body, const Headers& headers,
+                                                   std::stop_token stop) const;
+
+  // By status alone: 2xx is delivered; 408, 425, 429, 5xx and temporary redirects may work later;
+  // others never will.
+  DeliveryOutcome ByStatus(const HttpResponse& response) const;
+  // The given result, with the response's status, cleaned body and Retry-After.
+  DeliveryOutcome Outcome(DeliveryResult result, const HttpResponse& response) const;
+
+ private:
+  Endpoint(const SinkConfig& config, const SinkServices& services, Secret url, UrlParts parts,
+           Redactor redactor);
+
+  SinkConfig config_;
+  SinkServices services_;
+  Secret url_;
+  UrlParts parts_;
+  Redactor redactor_;
+};
+
+// Seconds or an HTTP date, within 1 s to 1 h; nullopt where the text is neither.
+std::optional<std::chrono::milliseconds> ParseRetryAfter(const std::string& text, UnixMillis now);
+
+}  // namespace couplingd

@@ -1,0 +1,121 @@
+#include "alerts/lifecycle.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "alerts/rules.h"
+#include "base/hash.h"
+
+namespace couplingd {
+namespace {
+
+std::string LabelOf(const Finding& finding, const std::string& name) {
+  const auto found = finding.labels.find(name);
+  return found == finding.labels.end() ? "" : found->second;
+}
+
+// Why an open alert is over whatever the rules find; nullopt where it is still about something
+// configured.
+std::optional<std::string> WhyOutOfScope(const Finding& fired, const AlertScope& scope) {
+  if (!scope.rules.contains(fired.rule)) {
+    return fmt::format("rule removed: \"{}\" is no longer configured", fired.rule);
+  }
+  if (!scope.runs.contains(fired.run)) {
+    return fmt::format("run removed: \"{}\" is no longer configured", fired.run);
+  }
+  const std::string axes = LabelOf(fired, "axes");
+  if (!axes.empty() && !scope.axes.contains(axes)) {
+    return fmt::format("axes removed: \"{}\" is no longer configured", axes);
+  }
+  return std::nullopt;
+}
+
+// The rule kept its name but watches for something else now.
+bool RuleChanged(const Finding& fired, const Finding& now) {
+  return fired.kind != now.kind || LabelOf(fired, "phase") != LabelOf(now, "phase");
+}
+
+std::optional<std::string> WhyOver(const Finding& fired, const Finding* now,
+                                   const AlertScope& scope) {
+  if (const std::optional<std::string> reason = WhyOutOfScope(fired, scope)) return reason;
+  if (!now) return std::nullopt;
+  if (RuleChanged(fired, *now)) return fmt::format("rule changed: \"{}\"", fired.rule);
+  if (now->active) return std::nullopt;
+  return now->summary;
+}
+
+Alert Fired(const Finding& finding, const std::string& key, std::int64_t sequence, UnixMillis now) {
+  Alert alert;
+  alert.key = key;
+  alert.sequence = sequence;
+  alert.state = AlertState::kFiring;
+  alert.starts_at = now;
+  alert.finding = finding;
+  return alert;
+}
+
+Alert Resolved(Alert alert, std::string reason, UnixMillis now) {
+  ++alert.sequence;
+  alert.state = AlertState::kResolved;
+  alert.ends_at = now;
+  alert.finding.active = false;
+  alert.resolution = std::move(reason);
+  return alert;
+}
+
+bool IsOpen(const Alert* alert) { return alert && alert->state == AlertState::kFiring; }
+
+}  // namespace
+
+AlertScope ScopeOf(const Config& config) {
+  AlertScope scope;
+  for (const RuleConfig& rule : config.rules) scope.rules.insert(rule.name);
+  for (const RunConfig& run : config.runs) {
+    scope.runs.insert(run.name);
+    scope.runs.insert(run.family.empty() ? run.name : run.family);
+  }
+  for (const AxisPair& axes : config.axes) scope.axes.insert(AxesText(axes));
+  return scope;
+}
+
+std::string AlertKey(const std::string& rule, const std::string& run, const std::string& subject) {
+  return HashHex(fmt::format("{}{}{}{}{}", rule, '\0', run, '\0', subject));
+}
+
+std::vector<Alert> AlertTransitions(const std::vector<Alert>& known,
+                                    const std::vector<Finding>& findings, const AlertScope& scope,
+                                    UnixMillis now) {
+  std::map<std::string, const Alert*> newest;
+  for (const Alert& alert : known) {
+    if (!alert.is_test) newest[alert.key] = &alert;
+  }
+  std::vector<std::string> order;
+  std::map<std::string, const Finding*> found;
+  for (const Finding& finding : findings) {
+    const std::string key = AlertKey(finding.rule, finding.run, finding.subject);
+    const auto [entry, is_new] = found.emplace(key, &finding);
+    if (is_new) order.push_back(key);
+    if (finding.active) entry->second = &finding;
+  }
+  std::vector<Alert> transitions;
+  for (const std::string& key : order) {
+    const Finding& finding = *found[key];
+    const auto entry = newest.find(key);
+    const Alert* alert = entry == newest.end() ? nullptr : entry->second;
+    if (!finding.active || IsOpen(alert) || WhyOutOfScope(finding, scope)) continue;
+    transitions.push_back(Fired(finding, key, alert ? alert->sequence + 1 : 1, now));
+  }
+  for (const Alert& alert : known) {
+    if (alert.is_test || !IsOpen(&alert)) continue;
+    const auto entry = found.find(alert.key);
+    const Finding* finding = entry == found.end() ? nullptr : entry->second;
+    std::optional<std::string> reason = WhyOver(alert.finding, finding, scope);
+    if (reason) transitions.push_back(Resolved(alert, std::move(*reason), now));
+  }
+  return transitions;
+}
+
+}  // namespace couplingd

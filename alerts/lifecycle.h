@@ -1,0 +1,34 @@
+// From findings to transitions of alerts: pure. An alert has one key for all its life; each
+// transition (firing, resolved) raises its sequence by one. Nothing resolves by time alone: it
+// takes an inactive finding, or the removal of what the alert is about from the configuration.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "records/alert.h"
+
+namespace couplingd {
+
+// What is configured now; an open alert about anything else is over.
+struct AlertScope {
+  std::set<std::string> rules;  // names
+  std::set<std::string> runs;   // names of runs and of families
+  std::set<std::string> axes;   // AxesText of each pair
+};
+AlertScope ScopeOf(const Config& config);
+
+// Hash of rule, run and subject; never of times, hosts or scores.
+std::string AlertKey(const std::string& rule, const std::string& run, const std::string& subject);
+
+// The transitions that follow, in the order of the findings and then of `known`; what does not
+// change is not among them. `known` holds the newest transition of every key
+// (HistoryReader::Alerts). Test alerts among them are left alone.
+std::vector<Alert> AlertTransitions(const std::vector<Alert>& known,
+                                    const std::vector<Finding>& findings, const AlertScope& scope,
+                                    UnixMillis now);
+
+}  // namespace couplingd

@@ -1,0 +1,63 @@
+// The kinds of rules, one function each in its own file, and what they share. Internal to alerts/.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "alerts/rules.h"
+
+namespace couplingd {
+
+// Holds where the newest `hold` estimates in a row are in the rule's phase with the rule's
+// probability; is excluded where the newest `hold` are all in another determined phase or have an
+// interval that lies outside the rule's phase.
+std::vector<Finding> EvaluatePhase(const RuleConfig& rule, const RuleInputs& inputs);
+
+// Holds where most of the methods that gave a forecast see a crossing with the rule's probability,
+// and see it within the rule's factor of the largest N (family) or latest D (run). Excluded where
+// most are as sure of the opposite.
+std::vector<Finding> EvaluateSignChange(const RuleConfig& rule, const RuleInputs& inputs);
+
+// Holds where the last `failures` checkpoints in order of steps were put aside; excluded once the
+// last one was evaluated.
+std::vector<Finding> EvaluateEvaluationFailing(const RuleConfig& rule, const RuleInputs& inputs);
+
+// Holds where a run that is alive saw its last checkpoint longer ago than overdue_after, or than
+// three median intervals (of at least four, and at least a minute); excluded by a newer checkpoint
+// and by the end of the run.
+std::vector<Finding> EvaluateCheckpointOverdue(const RuleConfig& rule, const RuleInputs& inputs);
+
+// Holds for each refused checkpoint; excluded once it, or a later step, was evaluated, or it was
+// skipped by hand.
+std::vector<Finding> EvaluateBadCheckpoint(const RuleConfig& rule, const RuleInputs& inputs);
+
+// A finding with rule, kind, run, subject, severity and the labels that every alert carries.
+Finding NewFinding(const RuleConfig& rule, const std::string& run, const std::string& subject,
+                   bool active);
+
+// The texts of the axis pairs that the rule is about.
+std::set<std::string> RuleAxes(const RuleConfig& rule, const RuleInputs& inputs);
+
+const WatchedRun* FindWatchedRun(const RuleInputs& inputs, const std::string& name);
+bool IsWatchedFamily(const RuleInputs& inputs, const std::string& family);
+
+// Checkpoints of the live generation, in order of steps.
+std::vector<const Checkpoint*> LiveCheckpoints(const WatchedRun& run);
+
+// "hellaswag.acc_norm,truthfulqa_mc2.acc" in two.
+struct AxesNames {
+  std::string reasoning, truthfulness;
+};
+AxesNames SplitAxes(const std::string& axes);
+
+// "[-0.45, -0.18]"; "[-∞, 0.20]" where a side is unbounded; "unknown" where a bound is missing.
+std::string IntervalText(const std::optional<double>& low, const std::optional<double>& high,
+                         std::string (*number)(double));
+std::string SignedText(double value);  // "-0.32", "0.05"
+
+// Finite values only.
+void SetValue(Finding& finding, const std::string& name, const std::optional<double>& value);
+
+}  // namespace couplingd

@@ -1,0 +1,79 @@
+#include "alerts/signature.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+#include <optional>
+#include <sstream>
+
+namespace couplingd {
+namespace {
+
+constexpr std::string_view kPrefix = "whsec_";
+constexpr std::size_t kFewestBytes = 24;
+constexpr std::size_t kMostBytes = 64;
+
+std::string ToBase64(std::string_view bytes) {
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return text;
+}
+
+std::optional<std::string> FromBase64(std::string text) {
+  while (text.size() % 4 != 0) text += '=';
+  std::size_t padding = 0;
+  while (padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  if (text.empty() || padding > 2) return std::nullopt;
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  if (size < 0) return std::nullopt;
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::vector<Secret>> ParseSigningKeys(const Secret& secret) {
+  std::istringstream words(secret.Reveal());
+  std::vector<Secret> keys;
+  for (std::string word; words >> word;) {
+    if (word.starts_with(kPrefix)) word.erase(0, kPrefix.size());
+    const std::optional<std::string> bytes = FromBase64(word);
+    if (!bytes || bytes->size() < kFewestBytes || bytes->size() > kMostBytes) {
+      return Fail(ErrorKind::kInvalidData,
+                  fmt::format("signing secret {} is not the base64 of {} to {} bytes",
+                              keys.size() + 1, kFewestBytes, kMostBytes),
+                  "make one with: echo whsec_$(openssl rand -base64 32)");
+    }
+    keys.emplace_back(*bytes);
+  }
+  if (keys.empty()) return Fail(ErrorKind::kInvalidData, "there is no signing secret");
+  return keys;
+}
+
+Result<std::string> SignatureHeader(const std::vector<Secret>& keys, std::string_view id,
+                                    std::int64_t timestamp_seconds, std::string_view body) {
+  const std::string content = fmt::format("{}.{}.{}", id, timestamp_seconds, body);
+  std::string header;
+  for (const Secret& key : keys) {
+    std::array<char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    if (!HMAC(EVP_sha256(), key.Reveal().data(), static_cast<int>(key.Reveal().size()),
+              reinterpret_cast<const unsigned char*>(content.data()), content.size(),
+              reinterpret_cast<unsigned char*>(digest.data()), &size)) {
+      return Fail(ErrorKind::kInternal, "OpenSSL cannot compute HMAC-SHA256");
+    }
+    header += fmt::format("{}v1,{}", header.empty() ? "" : " ",
+                          ToBase64(std::string_view(digest.data(), size)));
+  }
+  return header;
+}
+
+}  // namespace couplingd

@@ -1,0 +1,17 @@
+// Hands results to whoever may write: the daemon, or the history itself while none runs.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "cli/source.h"
+#include "queries/import.h"
+
+namespace couplingd {
+
+// Through the daemon in parts that fit its limit; parts that were recorded stay so if a later one
+// fails, and doing it again records the rest.
+Result<ImportSummary> SubmitImport(const Places& places, const CliServices& services,
+                                   const std::vector<ImportedResult>& results);
+
+}  // namespace couplingd

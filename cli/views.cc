@@ -1,0 +1,253 @@
+#include "cli/views.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/cells.h"
+#include "cli/screen_text.h"
+
+namespace couplingd {
+namespace {
+
+using CellMaker = std::string (*)(const JsonValue&, std::string_view);
+
+Column Cell(std::string header, std::string_view key, CellMaker make, bool right = false,
+            bool flexible = false) {
+  return {std::move(header), [key, make](const JsonValue& row) { return make(row, key); }, right,
+          flexible};
+}
+Column Text(std::string header, std::string_view key) {
+  return Cell(std::move(header), key, TextCell, false, true);
+}
+Column Integer(std::string header, std::string_view key) {
+  return Cell(std::move(header), key, IntegerCell, true);
+}
+Column Count(std::string header, std::string_view key) {
+  return Cell(std::move(header), key, CountCell, true);
+}
+Column Number(std::string header, std::string_view key) {
+  return Cell(std::move(header), key, NumberCell, true);
+}
+Column Interval() {
+  return {"interval", [](const JsonValue& row) { return IntervalCell(row); }, true};
+}
+
+// The metric of one axis of "reasoning,truthfulness".
+std::string AxisOf(const JsonValue& row, int axis) {
+  const std::string axes = TextOf(row, "axes");
+  const std::size_t comma = axes.find(',');
+  if (axis == 0) return axes.substr(0, comma);
+  return comma == std::string::npos ? "" : axes.substr(comma + 1);
+}
+
+Column AxisScore(std::string header, std::string_view key, int axis) {
+  return {std::move(header),
+          [key, axis](const JsonValue& row) {
+            const std::string metric = AxisOf(row, axis);
+            return ScoreText(NumberOf(row, key), metric.substr(metric.rfind('.') + 1));
+          },
+          true};
+}
+
+Column Score(std::string header, std::string_view key) {
+  return {
+      std::move(header),
+      [key](const JsonValue& row) { return ScoreText(NumberOf(row, key), TextOf(row, "metric")); },
+      true};
+}
+
+// The run, or the family where the row is about all of it.
+Column Subject() {
+  return {"run or family",
+          [](const JsonValue& row) {
+            const std::string run = TextOf(row, "run");
+            return run.empty() ? TextCell(row, "family") : run;
+          },
+          false, true};
+}
+
+std::string Reason(const JsonValue& row) { return TextOf(row, "reason"); }
+
+std::string AlertNote(const JsonValue& row) {
+  std::string note = TextOf(row, "summary");
+  const JsonValue* interventions = FindMember(row, "interventions");
+  if (interventions && interventions->IsArray()) {
+    for (const JsonValue& intervention : interventions->GetArray()) {
+      note +=
+          fmt::format("\n→ {}: {}", TextOf(intervention, "kind"), TextOf(intervention, "action"));
+    }
+  }
+  return note;
+}
+
+std::vector<View> MakeViews() {
+  return {
+      {"runs",
+       {{Text("run", "run"), Text("family", "family"), Count("N", "parameters"),
+         Integer("gen", "generation"), Integer("last step", "last_step"),
+         Count("tokens", "last_tokens"),
+         Cell("checkpoints", "checkpoints", ListCell, false, true)}},
+       {"run", "family", "generation", "path", "parameters", "d_model", "tokens_per_step",
+        "checkpoints", "last_step", "last_tokens"},
+       "no runs yet: put one under runs: in the configuration, or import results"},
+      {"checkpoints",
+       {{Integer("id", "id"), Text("run", "run"), Integer("gen", "generation"),
+         Integer("step", "step"), Count("tokens", "tokens"), Cell("state", "state", TextCell),
+         Integer("tries", "attempts"), Cell("updated (UTC)", "updated_at", TimeCell)},
+        Reason},
+       {"id", "run", "generation", "step", "tokens", "parameters", "path", "state", "reason",
+        "attempts", "weights_hash", "discovered_at", "updated_at"},
+       "no checkpoints match"},
+      {"scores",
+       {{Text("run", "run"), Integer("step", "step"), Count("tokens", "tokens"),
+         Text("task", "task"), Text("metric", "metric"), Score("value", "value"),
+         Score("± s.e.", "stderr"), Integer("n", "n")}},
+       {"run", "family", "checkpoint", "step", "tokens", "parameters", "task", "metric", "value",
+        "stderr", "n"},
+       "no scores match"},
+      {"history",
+       {{Text("run", "run"), Integer("step", "step"), Count("tokens", "tokens"),
+         AxisScore("reasoning", "reasoning", 0), AxisScore("truthful", "truthfulness", 1),
+         Number("γ", "gamma"), Interval(), Cell("phase", "phase", TextCell)}},
+       {"run", "family", "generation", "step", "tokens", "parameters", "axes", "reasoning",
+        "reasoning_stderr", "truthfulness", "truthfulness_stderr", "gamma", "low", "high", "phase"},
+       "no checkpoint has both axes scored; choose others with --axes TASK.METRIC,TASK.METRIC"},
+      {"coupling",
+       {{Subject(), Cell("over", "over", TextCell), Count("at", "at"), Number("γ", "gamma"),
+         Interval(), Cell("phase", "phase", TextCell), Integer("n", "n")},
+        Reason},
+       {"family", "run", "generation", "axes", "over", "at", "tokens", "gamma", "low", "high",
+        "level", "phase", "p_tax", "p_bonus", "method", "n", "reason"},
+       "no coupling to show; choose axes with --axes TASK.METRIC,TASK.METRIC"},
+      {"forecast",
+       {{Subject(), Cell("what", "quantity", TextCell), Cell("method", "method", TextCell),
+         Count("value", "value"), Interval(), Number("P(cross)", "p_crossing"), Integer("n", "n")},
+        Reason},
+       {"family", "run", "axes", "quantity", "method", "value", "low", "high", "level",
+        "p_crossing", "horizon", "n", "reason"},
+       "no forecast to show; choose axes with --axes TASK.METRIC,TASK.METRIC"},
+      {"alerts",
+       {{{"alert", [](const JsonValue& row) { return TextOf(row, "key").substr(0, 8); }},
+         Cell("state", "state", TextCell),
+         Cell("severity", "severity", TextCell),
+         Text("rule", "rule"),
+         Text("run", "run"),
+         Cell("since (UTC)", "starts_at", TimeCell)},
+        AlertNote},
+       {"key", "sequence", "state", "rule", "kind", "run", "subject", "severity", "summary",
+        "description", "starts_at", "ends_at"},
+       "no alerts"},
+      {"deliveries",
+       {{Integer("id", "id"), Text("sink", "sink"), Cell("state", "state", TextCell),
+         Integer("tries", "attempts"), Cell("next (UTC)", "next_attempt_at", TimeCell)},
+        [](const JsonValue& row) { return TextOf(row, "last_outcome"); }},
+       {"id", "delivery_id", "sink", "alert_key", "sequence", "state", "attempts",
+        "next_attempt_at", "last_outcome"},
+       "nothing was to be delivered yet"},
+      {"events",
+       {{Cell("at (UTC)", "at", TimeCell), Cell("level", "level", TextCell),
+         Text("subject", "subject"), Integer("times", "count")},
+        [](const JsonValue& row) { return TextOf(row, "text"); }},
+       {"at", "level", "subject", "text", "count"},
+       "no events"},
+  };
+}
+
+std::string Field(std::string_view name, const std::string& value) {
+  return fmt::format("{:<12}{}\n", name, Printable(value));
+}
+
+std::string Indented(std::string_view text, std::size_t width, std::size_t indent) {
+  std::string result;
+  for (const std::string& line :
+       Wrap(Printable(text, true), std::max<std::size_t>(width, 40) - indent)) {
+    result += std::string(indent, ' ') + line + "\n";
+  }
+  return result;
+}
+
+}  // namespace
+
+const View* FindView(std::string_view verb) {
+  static const std::vector<View> views = MakeViews();
+  const auto found = std::ranges::find(views, verb, &View::verb);
+  return found == views.end() ? nullptr : &*found;
+}
+
+std::string RenderStatus(const JsonValue& status, std::size_t width) {
+  std::string text;
+  const JsonValue* daemon = FindMember(status, "daemon");
+  if (daemon) {
+    const JsonValue* ready = FindMember(*daemon, "ready");
+    text += Field("daemon", fmt::format("{}, version {}, pid {}, since {} UTC",
+                                        ready && ready->IsTrue() ? "ready" : "not ready",
+                                        TextOf(*daemon, "version"), IntegerCell(*daemon, "pid"),
+                                        TimeCell(*daemon, "started_at")));
+  } else {
+    text += Field("daemon", "not asked: this is the database alone");
+  }
+  text += Field("store", TextCell(status, "store"));
+  text += Field("config", TextCell(status, "config"));
+  text += Field("runs", IntegerCell(status, "runs"));
+  text += Field("checkpoints", ListCell(status, "checkpoints"));
+  text += Field("alerts", ListCell(status, "alerts"));
+  text += Field("deliveries", ListCell(status, "deliveries"));
+  text += Field("last",
+                fmt::format("checkpoint {}, evaluation {}", TimeCell(status, "last_checkpoint_at"),
+                            TimeCell(status, "last_evaluation_at")));
+  const JsonValue* evaluating = daemon ? FindMember(*daemon, "evaluating") : nullptr;
+  if (evaluating && evaluating->IsArray()) {
+    for (const JsonValue& one : evaluating->GetArray()) {
+      const double progress = NumberOf(one, "progress").value_or(0);
+      text += Field("evaluating", fmt::format("{} step {}: {:.0f}%", TextOf(one, "run"),
+                                              IntegerCell(one, "step"), 100 * progress));
+    }
+  }
+  const JsonValue* problems = FindMember(status, "problems");
+  if (!problems || !problems->IsArray() || problems->Empty())
+    return text + Field("problems", "none");
+  text += "problems\n";
+  for (const JsonValue& problem : problems->GetArray()) {
+    const double count = NumberOf(problem, "count").value_or(1);
+    text +=
+        Indented(fmt::format("{} {} {}: {}{}", TimeCell(problem, "at"), TextOf(problem, "level"),
+                             TextOf(problem, "subject"), TextOf(problem, "text"),
+                             count > 1 ? fmt::format(" ({:.0f} times)", count) : ""),
+                 width, 2);
+  }
+  return text;
+}
+
+std::string RenderAlert(const JsonValue& alert, std::size_t width) {
+  std::string text =
+      Field("alert", fmt::format("{} #{}", TextOf(alert, "key"), IntegerCell(alert, "sequence")));
+  text += Field("state", fmt::format("{}, {}", TextOf(alert, "state"), TextOf(alert, "severity")));
+  text += Field("rule", fmt::format("{} ({})", TextOf(alert, "rule"), TextOf(alert, "kind")));
+  text += Field("about", fmt::format("{} {}", TextOf(alert, "run"), TextOf(alert, "subject")));
+  text += Field("since", TimeCell(alert, "starts_at") + " UTC");
+  if (FindMember(alert, "ends_at")) text += Field("ended", TimeCell(alert, "ends_at") + " UTC");
+  text += "\n" + Indented(TextOf(alert, "summary"), width, 0);
+  text += Indented(TextOf(alert, "description"), width, 0);
+  const JsonValue* interventions = FindMember(alert, "interventions");
+  if (interventions && interventions->IsArray() && !interventions->Empty()) {
+    text += "\nwhat might be done\n";
+    for (const JsonValue& one : interventions->GetArray()) {
+      text += Indented(fmt::format("{}: {}", TextOf(one, "kind"), TextOf(one, "action")), width, 2);
+      text += Indented("because " + TextOf(one, "reason"), width, 4);
+    }
+  }
+  const JsonValue* deliveries = FindMember(alert, "deliveries");
+  if (deliveries && deliveries->IsArray() && !deliveries->Empty()) {
+    text += "\ndeliveries\n";
+    for (const JsonValue& one : deliveries->GetArray()) {
+      text += Indented(
+          fmt::format("{}: {} after {} attempts. {}", TextOf(one, "sink"), TextOf(one, "state"),
+                      IntegerCell(one, "attempts"), TextOf(one, "last_outcome")),
+          width, 2);
+    }
+  }
+  return text;
+}
+
+}  // namespace couplingd

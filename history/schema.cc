@@ -1,0 +1,257 @@
+#include "history/schema.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+
+namespace couplingd {
+namespace {
+
+constexpr std::string_view kVersion1 = R"sql(
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (name <> ''),
+  family TEXT NOT NULL,
+  path TEXT NOT NULL,
+  parameters REAL,
+  d_model INTEGER,
+  tokens_per_step REAL,
+  generation INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE checkpoints (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL REFERENCES runs (id),
+  generation INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  tokens REAL,
+  parameters REAL,
+  path TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  weights_hash TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  discovered_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX checkpoints_by_step ON checkpoints (run_id, generation, step);
+CREATE INDEX checkpoints_by_state ON checkpoints (state);
+
+CREATE TABLE evaluations (
+  id INTEGER PRIMARY KEY,
+  checkpoint_id INTEGER NOT NULL REFERENCES checkpoints (id),
+  key TEXT NOT NULL,
+  series_key TEXT NOT NULL,
+  pack TEXT NOT NULL,
+  pack_hash TEXT NOT NULL,
+  harness TEXT NOT NULL,
+  device TEXT NOT NULL,
+  dtype TEXT NOT NULL,
+  plan_hash TEXT NOT NULL,
+  scores_hash TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  finished_at INTEGER NOT NULL,
+  UNIQUE (checkpoint_id, key)
+) STRICT;
+
+CREATE TABLE scores (
+  evaluation_id INTEGER NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE,
+  task TEXT NOT NULL,
+  metric TEXT NOT NULL,
+  value REAL NOT NULL,
+  stderr REAL,
+  n INTEGER,
+  PRIMARY KEY (evaluation_id, task, metric)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE couplings (
+  id INTEGER PRIMARY KEY,
+  recorded_at INTEGER NOT NULL,
+  family TEXT NOT NULL,
+  run TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  axes TEXT NOT NULL,
+  over TEXT NOT NULL,
+  at REAL NOT NULL,
+  tokens REAL,
+  gamma REAL,
+  low REAL,
+  high REAL,
+  level REAL NOT NULL,
+  phase TEXT NOT NULL,
+  p_tax REAL,
+  p_bonus REAL,
+  method TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX couplings_by_place ON couplings (run, family, over, axes, generation, at);
+
+CREATE TABLE forecasts (
+  id INTEGER PRIMARY KEY,
+  recorded_at INTEGER NOT NULL,
+  family TEXT NOT NULL,
+  run TEXT NOT NULL,
+  axes TEXT NOT NULL,
+  quantity TEXT NOT NULL,
+  method TEXT NOT NULL,
+  value REAL,
+  low REAL,
+  high REAL,
+  level REAL NOT NULL,
+  p_crossing REAL,
+  horizon_low REAL NOT NULL,
+  horizon_high REAL NOT NULL,
+  n INTEGER NOT NULL,
+  reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX forecasts_by_subject ON forecasts (run, family, axes, quantity, method);
+
+CREATE TABLE alerts (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  starts_at INTEGER NOT NULL,
+  ends_at INTEGER NOT NULL,
+  is_test INTEGER NOT NULL,
+  rule TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  run TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  active INTEGER NOT NULL,
+  severity TEXT NOT NULL,
+  summary TEXT NOT NULL,
+  description TEXT NOT NULL,
+  labels TEXT NOT NULL,         -- JSON object of texts
+  numbers TEXT NOT NULL,        -- JSON object of numbers
+  interventions TEXT NOT NULL,  -- JSON array of {kind, action, reason}
+  resolution TEXT NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (key, sequence)
+) STRICT;
+
+CREATE TABLE deliveries (
+  id INTEGER PRIMARY KEY,
+  delivery_id TEXT NOT NULL UNIQUE,
+  sink TEXT NOT NULL,
+  alert_key TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  next_attempt_at INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'superseded', 'dead')),
+  last_outcome TEXT NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (sink, alert_key, sequence),
+  FOREIGN KEY (alert_key, sequence) REFERENCES alerts (key, sequence)
+) STRICT;
+CREATE INDEX deliveries_by_state ON deliveries (state, next_attempt_at);
+
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  level TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  text TEXT NOT NULL,
+  count INTEGER NOT NULL
+) STRICT;
+CREATE INDEX events_by_subject ON events (subject, id);
+CREATE INDEX events_by_time ON events (at, id);
+
+CREATE TABLE named_values (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
+// kMigrations[v] brings a database of version v to version v + 1.
+constexpr std::array<std::string_view, kSchemaVersion> kMigrations = {kVersion1};
+
+Status CheckFile(Connection& connection) {
+  Statement check = TRY(connection.Prepare("PRAGMA quick_check(3)"));
+  std::string problems;
+  while (TRY(check.Step())) {
+    std::string line;
+    check.Read(line);
+    if (line != "ok") problems += (problems.empty() ? "" : "; ") + line;
+  }
+  if (problems.empty()) return {};
+  return Fail(
+      ErrorKind::kInvalidData,
+      fmt::format("database {} is damaged: {}", connection.path(), problems),
+      "restore it from a copy, or save what is left with sqlite3's .recover; it was not changed");
+}
+
+Status TurnOnLog(Connection& connection) {
+  const std::string mode = TRY(connection.QueryText("PRAGMA journal_mode = WAL"));
+  if (mode == "wal") return {};
+  return Fail(ErrorKind::kUnsupported,
+              fmt::format("database {}: its file system allows no write-ahead log (mode is {})",
+                          connection.path(), mode),
+              "choose a store on a local file system");
+}
+
+Status Migrate(Connection& connection, std::int64_t from) {
+  for (std::int64_t version = from; version < kSchemaVersion; ++version) {
+    const Status applied = connection.Execute(
+        fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; "
+                    "COMMIT",
+                    kMigrations[static_cast<std::size_t>(version)], kApplicationId, version + 1));
+    if (!applied) {
+      if (connection.InTransaction()) connection.Execute("ROLLBACK");
+      return std::unexpected(
+          applied.error().Within(fmt::format("migration to schema {}", version + 1)));
+    }
+  }
+  return {};
+}
+
+// The schema's version; 0 for an empty database.
+Result<std::int64_t> ReadVersion(Connection& connection) {
+  const std::int64_t application = TRY(connection.QueryInt("PRAGMA application_id"));
+  const std::int64_t version = TRY(connection.QueryInt("PRAGMA user_version"));
+  const std::int64_t objects = TRY(connection.QueryInt("SELECT count(*) FROM sqlite_schema"));
+  if (application == 0 && version == 0 && objects == 0) return 0;
+  if (application != kApplicationId || version < 1) {
+    return Fail(
+        ErrorKind::kInvalidData,
+        fmt::format("{} is a SQLite database, but not one of couplingd (application id {:#x})",
+                    connection.path(), application),
+        "give the history.db of a couplingd store");
+  }
+  if (version > kSchemaVersion) {
+    return Fail(ErrorKind::kUnsupported,
+                fmt::format("database {} has schema {}, which is newer than schema {} that this "
+                            "program knows",
+                            connection.path(), version, kSchemaVersion),
+                "use the couplingd that wrote it, or a newer one; it was not changed");
+  }
+  return version;
+}
+
+}  // namespace
+
+Status VerifySchema(Connection& connection) {
+  const std::int64_t version = TRY(ReadVersion(connection));
+  if (version == kSchemaVersion) return {};
+  if (version == 0) {
+    return Fail(ErrorKind::kNotFound,
+                fmt::format("database {} is empty: nothing was recorded yet", connection.path()),
+                "start couplingd, or import results", true);
+  }
+  return Fail(ErrorKind::kUnsupported,
+              fmt::format("database {} has the older schema {}, this program reads schema {}",
+                          connection.path(), version, kSchemaVersion),
+              "start this version of couplingd once, it brings the database forward");
+}
+
+Status PrepareSchema(Connection& connection) {
+  const std::int64_t version = TRY(ReadVersion(connection));
+  TRY(CheckFile(connection));
+  TRY(TurnOnLog(connection));
+  return Migrate(connection, version);
+}
+
+}  // namespace couplingd

@@ -1,0 +1,91 @@
+#include "probes/benchmark/json_lines.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "probes/benchmark/text.h"
+#include "probes/tokenizer/unicode.h"
+
+namespace couplingd {
+namespace {
+
+std::string_view NextLine(std::string_view text, std::size_t& position) {
+  const std::size_t end = std::min(text.find('\n', position), text.size());
+  const std::string_view line = text.substr(position, end - position);
+  position = end + 1;
+  return line;
+}
+
+}  // namespace
+
+std::unexpected<Error> BadItem(std::string_view where, std::string_view cause,
+                               std::string_view hint) {
+  return Fail(ErrorKind::kInvalidData, fmt::format("{}: {}", where, cause), std::string(hint));
+}
+
+Status CheckText(std::string_view text, std::string_view source) {
+  const bool has_nul = text.find('\0') != std::string_view::npos;
+  if (!has_nul && IsValidUtf8(text)) return {};
+  std::size_t number = 1;
+  for (std::size_t position = 0; position < text.size(); ++number) {
+    const std::string_view line = NextLine(text, position);
+    const std::string where = fmt::format("{}:{}", source, number);
+    if (line.find('\0') != std::string_view::npos) return BadItem(where, "a NUL byte");
+    if (!IsValidUtf8(line)) return BadItem(where, "text that is not UTF-8");
+  }
+  return {};
+}
+
+Status ForEachLine(
+    const std::string& path,
+    const std::function<Status(const JsonValue& object, const std::string& where)>& visit) {
+  const std::string text = TRY(ReadFile(path, kMaxItemFileBytes));
+  TRY(CheckText(text, path));
+  std::size_t number = 1, objects = 0;
+  for (std::size_t position = 0; position < text.size(); ++number) {
+    const std::string_view line = NextLine(text, position);
+    if (Strip(line).empty()) continue;
+    const std::string where = fmt::format("{}:{}", path, number);
+    const JsonDocument object = TRY(ParseJson(line, where, {.max_bytes = kMaxLineBytes}));
+    if (!object.IsObject()) return BadItem(where, "a line must be a JSON object");
+    TRY(visit(object, where));
+    ++objects;
+  }
+  if (objects == 0) return BadItem(path, "no item in the file");
+  return {};
+}
+
+Result<JsonDocument> FirstLine(const std::string& path) {
+  const std::string text = TRY(ReadFile(path, kMaxItemFileBytes));
+  TRY(CheckText(text, path));
+  std::size_t number = 1;
+  for (std::size_t position = 0; position < text.size(); ++number) {
+    const std::string_view line = NextLine(text, position);
+    if (Strip(line).empty()) continue;
+    return ParseJson(line, fmt::format("{}:{}", path, number), {.max_bytes = kMaxLineBytes});
+  }
+  return BadItem(path, "no item in the file");
+}
+
+Result<std::vector<std::string>> GetStrings(const JsonValue& object, std::string_view key,
+                                            const std::string& where) {
+  const JsonValue* list = FindMember(object, key);
+  if (!list) return BadItem(where, fmt::format("field \"{}\" is missing", key));
+  const auto is_string = [](const JsonValue& value) { return value.IsString(); };
+  if (!list->IsArray() || !std::all_of(list->Begin(), list->End(), is_string)) {
+    return BadItem(where, fmt::format("field \"{}\" must be a list of strings", key));
+  }
+  if (list->Size() > kMaxChoices) {
+    return BadItem(where, fmt::format("field \"{}\" has {} entries, at most {} are read", key,
+                                      list->Size(), kMaxChoices));
+  }
+  std::vector<std::string> strings;
+  for (const JsonValue& value : list->GetArray()) {
+    strings.emplace_back(value.GetString(), value.GetStringLength());
+  }
+  return strings;
+}
+
+}  // namespace couplingd

@@ -1,0 +1,34 @@
+// From log-likelihoods to scores, as lm-eval computes them. Pure functions of what is stored.
+//
+//   acc        the choice with the largest log-likelihood is right (the first of equals)
+//   acc_norm   the same for log-likelihood / code points of the choice
+//   acc_bytes  the same for log-likelihood / UTF-8 bytes of the choice
+//   true_mass  probability of the right choices among all: Σ_true exp(ll) / Σ exp(ll); published as
+//   `acc` of
+//              truthfulqa_mc2, because lm-eval calls it so
+//   log_odds   ln Σ_true exp(ll) − ln Σ_false exp(ll): as true_mass, but not bounded
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "records/score.h"
+
+namespace couplingd {
+
+struct MetricResult {
+  Score score;                   // mean over the items; stderr = sd(n − 1) / √n
+  std::vector<double> per_item;  // parallel to TaskPlan::items
+};
+
+std::vector<std::string_view> MetricNames();
+
+// The plan's metrics in their order, and log_odds last where the plan does not name it.
+// kInvalidData, naming task, item and choice, for shapes that do not match and for a log-likelihood
+// that is not finite; for an unknown metric too.
+Result<std::vector<MetricResult>> ComputeMetrics(const TaskPlan& plan, const TaskScores& scores);
+
+}  // namespace couplingd

@@ -1,0 +1,243 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "base/files.h"
+#include "probes/benchmark/json_lines.h"
+#include "probes/benchmark/samples.h"
+#include "probes/benchmark/text.h"
+
+namespace couplingd {
+namespace {
+
+struct SampleRow {
+  PackItem item;  // choices are whole continuations
+  std::string filter;
+  std::string task;  // empty: the rows do not say
+};
+
+std::string IdText(const JsonValue& value) {
+  if (value.IsString()) return {value.GetString(), value.GetStringLength()};
+  return value.IsInt64() ? fmt::format("{}", value.GetInt64()) : "";
+}
+
+// One request: {"arg_0": context, "arg_1": continuation}, or [context, continuation] in older
+// files.
+Status ReadArgument(const JsonValue& argument, const std::string& where, PackItem& item) {
+  const JsonValue* context = nullptr;
+  const JsonValue* continuation = nullptr;
+  if (argument.IsObject()) {
+    context = FindMember(argument, "arg_0");
+    continuation = FindMember(argument, "arg_1");
+  } else if (argument.IsArray() && argument.Size() == 2) {
+    context = &argument[0];
+    continuation = &argument[1];
+  }
+  if (!context || !continuation || !context->IsString() || !continuation->IsString()) {
+    return BadItem(where, "an entry of \"arguments\" is no pair of context and continuation",
+                   "only multiple-choice tasks have log-likelihood requests");
+  }
+  item.contexts.emplace_back(context->GetString(), context->GetStringLength());
+  item.choices.emplace_back(continuation->GetString(), continuation->GetStringLength());
+  return {};
+}
+
+Status ReadArguments(const JsonValue& row, const std::string& where, PackItem& item) {
+  const JsonValue* arguments = FindMember(row, "arguments");
+  if (!arguments || (!arguments->IsObject() && !arguments->IsArray())) {
+    return BadItem(where, "field \"arguments\" is missing or neither an object nor a list");
+  }
+  if (arguments->IsArray()) {
+    if (arguments->Size() > kMaxChoices) return BadItem(where, "too many entries in \"arguments\"");
+    for (const JsonValue& argument : arguments->GetArray())
+      TRY(ReadArgument(argument, where, item));
+  } else {
+    for (std::size_t i = 0; i < arguments->MemberCount(); ++i) {
+      const JsonValue* argument = FindMember(*arguments, fmt::format("gen_args_{}", i));
+      if (!argument || i == kMaxChoices) {
+        return BadItem(where, fmt::format("\"arguments\" has no gen_args_{} among its {}", i,
+                                          arguments->MemberCount()));
+      }
+      TRY(ReadArgument(*argument, where, item));
+    }
+  }
+  return {};
+}
+
+std::optional<std::vector<bool>> LabelsIn(const JsonValue* object, std::size_t choices) {
+  const JsonValue* list = object ? FindMember(*object, "labels") : nullptr;
+  if (!list || !list->IsArray() || list->Size() != choices) return std::nullopt;
+  std::vector<bool> labels;
+  for (const JsonValue& label : list->GetArray()) {
+    if (!label.IsInt() || label.GetInt() < 0 || label.GetInt() > 1) return std::nullopt;
+    labels.push_back(label.GetInt() == 1);
+  }
+  return labels;
+}
+
+std::optional<std::size_t> IndexIn(const JsonValue* value, std::size_t choices) {
+  if (!value) return std::nullopt;
+  std::int64_t index = -1;
+  if (value->IsInt64()) index = value->GetInt64();
+  if (value->IsString()) {
+    const char* end = value->GetString() + value->GetStringLength();
+    if (std::from_chars(value->GetString(), end, index).ptr != end) return std::nullopt;
+  }
+  if (index < 0 || index >= static_cast<std::int64_t>(choices)) return std::nullopt;
+  return static_cast<std::size_t>(index);
+}
+
+// The choice whose text `target` is, blanks around both left out; none where several are.
+std::optional<std::size_t> ChoiceNamed(const JsonValue* target, const PackItem& item) {
+  if (!target || !target->IsString()) return std::nullopt;
+  const std::string_view text = Strip({target->GetString(), target->GetStringLength()});
+  std::optional<std::size_t> found;
+  for (std::size_t i = 0; i < item.choices.size(); ++i) {
+    if (Strip(item.choices[i]) != text) continue;
+    if (found) return std::nullopt;
+    found = i;
+  }
+  return found;
+}
+
+std::optional<std::size_t> WinograndeAnswer(const JsonValue* doc) {
+  const JsonValue* answer = doc ? FindMember(*doc, "answer") : nullptr;
+  if (!answer || !answer->IsString()) return std::nullopt;
+  const std::string_view text(answer->GetString(), answer->GetStringLength());
+  return text == "1"   ? std::optional<std::size_t>(0)
+         : text == "2" ? std::optional<std::size_t>(1)
+                       : std::nullopt;
+}
+
+Result<std::vector<bool>> FindLabels(const JsonValue& row, const PackItem& item,
+                                     const std::string& where) {
+  const std::size_t n = item.choices.size();
+  const JsonValue* doc = FindMember(row, "doc");
+  const JsonValue* mc1 = doc ? FindMember(*doc, "mc1_targets") : nullptr;
+  const JsonValue* mc2 = doc ? FindMember(*doc, "mc2_targets") : nullptr;
+  if (auto labels = LabelsIn(doc, n)) return *labels;
+  // Both tasks of TruthfulQA carry both lists; the one whose texts were asked is meant.
+  for (const JsonValue* targets : {mc1, mc2}) {
+    const JsonValue* texts = targets ? FindMember(*targets, "choices") : nullptr;
+    if (!texts || !texts->IsArray() || texts->Size() != n) continue;
+    bool same = true;
+    for (std::size_t i = 0; i < n && same; ++i) {
+      const JsonValue& text = (*texts)[static_cast<rapidjson::SizeType>(i)];
+      same = text.IsString() &&
+             Strip(item.choices[i]) == Strip({text.GetString(), text.GetStringLength()});
+    }
+    if (auto labels = LabelsIn(targets, n); same && labels) return *labels;
+  }
+  const JsonValue* target = FindMember(row, "target");
+  std::optional<std::size_t> gold;
+  const bool contexts_differ =
+      std::ranges::adjacent_find(item.contexts, std::not_equal_to<>()) != item.contexts.end();
+  if (contexts_differ) gold = WinograndeAnswer(doc);
+  if (!gold) gold = IndexIn(target, n);
+  if (!gold) gold = ChoiceNamed(target, item);
+  if (!gold) {
+    return BadItem(where, "\"target\" names no choice, and \"doc\" has no labels",
+                   fmt::format("it must be an index below {} or the text of one choice", n));
+  }
+  std::vector<bool> labels(n, false);
+  labels[*gold] = true;
+  return labels;
+}
+
+Result<SampleRow> ReadRow(const JsonValue& object, const std::string& where) {
+  SampleRow row;
+  const JsonValue* id = FindMember(object, "doc_id");
+  if (id) row.item.id = IdText(*id);
+  if (row.item.id.empty())
+    return BadItem(where, "field \"doc_id\" must be a whole number or a text");
+  row.filter = TRY(FindString(object, "filter", where)).value_or("");
+  row.task = TRY(FindString(object, "task", where)).value_or("");
+  TRY(ReadArguments(object, where, row.item));
+  if (row.item.choices.size() < 2) {
+    return BadItem(where,
+                   fmt::format("doc_id {} has {} requests; a multiple-choice item has two or more",
+                               row.item.id, row.item.choices.size()));
+  }
+  row.item.labels = TRY(FindLabels(object, row.item, where));
+  if (std::ranges::adjacent_find(row.item.contexts, std::not_equal_to<>()) ==
+      row.item.contexts.end()) {
+    row.item.contexts.resize(1);
+  }
+  return row;
+}
+
+// "samples_arc_easy_2025-03-01T10-00-00.123456.jsonl": what stands between the first underscore and
+// the last.
+std::string TaskIn(const std::string& path) {
+  std::string name = BaseName(path);
+  if (name.ends_with(".jsonl")) name.resize(name.size() - 6);
+  if (name.starts_with("samples_")) {
+    name = name.substr(8);
+    const std::size_t last = name.rfind('_');
+    const bool has_date = last != std::string::npos && last + 5 < name.size() &&
+                          std::all_of(name.begin() + last + 1, name.begin() + last + 5,
+                                      [](unsigned char c) { return std::isdigit(c); });
+    if (has_date) name.resize(last);
+  }
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return c <= 0x20 || c == '.' || c == 0x7F; }, '_');
+  return name;
+}
+
+std::vector<std::string> MetricsFor(const Pack& pack) {
+  const auto has_one = [](const PackItem& item) {
+    return std::ranges::count(item.labels, true) == 1;
+  };
+  if (pack.name == "truthfulqa_mc2") return {"acc"};
+  if (!std::ranges::all_of(pack.items, has_one)) return {"true_mass", "acc"};
+  const bool shared_context = std::ranges::all_of(
+      pack.items, [](const PackItem& item) { return item.contexts.size() == 1; });
+  if (!shared_context || pack.name == "truthfulqa_mc1" || pack.name.starts_with("mmlu"))
+    return {"acc"};
+  return pack.name == "hellaswag" || pack.name == "arc_challenge"
+             ? std::vector<std::string>{"acc_norm", "acc"}
+             : std::vector<std::string>{"acc", "acc_norm"};
+}
+
+}  // namespace
+
+Result<Pack> ReadSamples(const std::string& path) {
+  Pack pack = {.version = "samples", .delimiter = " ", .sources = {BaseName(path)}};
+  std::optional<std::string> filter;
+  std::set<std::string> ids;
+  TRY(ForEachLine(path, [&](const JsonValue& object, const std::string& where) -> Status {
+    SampleRow row = TRY(ReadRow(object, where));
+    if (!filter) filter = row.filter, pack.name = row.task;
+    if (row.filter != *filter) return {};
+    if (row.task != pack.name) {
+      return BadItem(where,
+                     fmt::format("a row of task \"{}\" in a file of \"{}\"", row.task, pack.name),
+                     "keep each task's rows in a file of their own");
+    }
+    if (!ids.insert(row.item.id).second) {
+      return BadItem(where, fmt::format("doc_id {} stands twice", row.item.id),
+                     "lm-eval appends to the file of an earlier run; keep the rows of one run");
+    }
+    pack.items.push_back(std::move(row.item));
+    return {};
+  }));
+  const auto is_spaced = [](const PackItem& item) {
+    return std::ranges::all_of(item.choices,
+                               [](const std::string& c) { return c.starts_with(' '); });
+  };
+  if (std::ranges::all_of(pack.items, is_spaced)) {
+    for (PackItem& item : pack.items) {
+      for (std::string& choice : item.choices) choice.erase(0, 1);
+    }
+  } else {
+    pack.delimiter.clear();
+  }
+  if (pack.name.empty()) pack.name = TaskIn(path);
+  pack.metrics = MetricsFor(pack);
+  TRY(CheckPack(pack, path));
+  return pack;
+}
+
+}  // namespace couplingd

@@ -1,0 +1,23 @@
+// The packs of one evaluation, and which of their items are asked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "probes/benchmark/pack.h"
+
+namespace couplingd {
+
+// Every pack that the paths name. kUsage where there is none or two share a name.
+Result<std::vector<Pack>> OpenAllPacks(std::span<const std::string> paths);
+
+// Keeps `limit` items, in their order. An item is taken or left by its id and the seed alone, so
+// packs over the same items (MC1 and MC2) keep the same ones, and so does every checkpoint of a
+// run.
+void KeepItems(Pack& pack, std::int64_t limit, std::int64_t seed);
+
+}  // namespace couplingd

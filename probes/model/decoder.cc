@@ -1,0 +1,380 @@
+#include "probes/model/decoder.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/silu.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "probes/model/attention.h"
+#include "probes/model/rotary.h"
+#include "probes/model/row_scores.h"
+#include "probes/model/weights.h"
+
+namespace couplingd {
+namespace {
+
+constexpr std::int64_t kClusterRowsOnCpu = 64;
+constexpr std::int64_t kClusterRowsOnCuda = 256;
+constexpr std::int64_t kLogitElements = std::int64_t{1} << 24;  // of one block of rows
+
+// cos and sin of every position's angles: [positions, rotary_dim / 2].
+struct RotaryTable {
+  at::Tensor cos, sin;
+  std::int64_t positions = 0;
+};
+
+class TorchDecoder : public Decoder {
+ public:
+  TorchDecoder(ModelConfig config, Weights weights, const Place& place, bool plain_attention)
+      : config_(std::move(config)),
+        weights_(std::move(weights)),
+        factory_(place),
+        cuda_(place.cuda),
+        kernel_(plain_attention ? AttentionKernel::kPlain : AttentionKernelFor(factory_.device())),
+        kept_(static_cast<std::size_t>(config_.layers)) {}
+
+  const ModelConfig& config() const override { return config_; }
+
+  Status Run(const ForwardPlan& plan, std::size_t pack, std::span<TokenScore> scores) override {
+    return Guarded([&]() -> Status {
+      if (pack == 0) Forget();
+      TRY(CheckPack(plan, plan.packs[pack]));
+      const at::Tensor hidden = Forward(plan, pack);
+      return Score(plan, plan.packs[pack], hidden, scores);
+    });
+  }
+
+  Result<std::vector<float>> Logits(std::span<const TokenId> tokens) override {
+    ForwardPlan plan;
+    plan.tokens.assign(tokens.begin(), tokens.end());
+    const auto size = static_cast<std::int64_t>(tokens.size());
+    plan.segments.push_back({0, size, -1, 0, 0});
+    plan.packs.push_back({0, 1, 0, size, 0, 0});
+    std::vector<float> logits;
+    TRY(Guarded([&]() -> Status {
+      Forget();
+      TRY(CheckPack(plan, plan.packs[0]));
+      const at::Tensor rows = HeadOf(Forward(plan, 0)).to(at::kCPU, at::ScalarType::Float);
+      const float* first = rows.contiguous().const_data_ptr<float>();
+      logits.assign(first, first + rows.numel());
+      return {};
+    }));
+    return logits;
+  }
+
+ private:
+  // libtorch's exceptions end here.
+  template <typename Work>
+  static Status Guarded(const Work& work) {
+    try {
+      const c10::InferenceMode inference;
+      return work();
+    } catch (const c10::OutOfMemoryError& error) {
+      return Fail(ErrorKind::kExhausted,
+                  fmt::format("the forward pass ran out of device memory: {}",
+                              error.what_without_backtrace()),
+                  "lower the token budget");
+    } catch (const std::bad_alloc&) {
+      return Fail(ErrorKind::kExhausted, "the forward pass ran out of memory",
+                  "lower the token budget");
+    } catch (const c10::Error& error) {
+      return Fail(ErrorKind::kInternal,
+                  fmt::format("the forward pass failed: {}", error.what_without_backtrace()));
+    } catch (const std::exception& error) {
+      return Fail(ErrorKind::kInternal, fmt::format("the forward pass failed: {}", error.what()));
+    }
+  }
+
+  void Forget() {
+    for (auto& layer : kept_) layer.clear();
+  }
+
+  Status CheckPack(const ForwardPlan& plan, const ForwardPack& pack) const {
+    for (std::int64_t row = pack.token_begin; row < pack.token_end; ++row) {
+      TRY(CheckToken(plan.tokens[row]));
+    }
+    for (std::int64_t read = pack.read_begin; read < pack.read_end; ++read) {
+      TRY(CheckToken(plan.reads[read].target));
+    }
+    for (std::int32_t at = pack.segment_begin; at < pack.segment_end; ++at) {
+      const Segment& segment = plan.segments[at];
+      const std::int64_t length = segment.position + (segment.end - segment.begin);
+      if (length > config_.max_positions) {
+        return Fail(ErrorKind::kInvalidData,
+                    fmt::format("a sequence of {} tokens is longer than the model's {} positions",
+                                length, config_.max_positions));
+      }
+    }
+    return {};
+  }
+
+  Status CheckToken(TokenId token) const {
+    if (token >= 0 && token < config_.vocab_size) return {};
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("token id {} is outside the model's vocabulary of {}", token,
+                            config_.vocab_size),
+                "the tokenizer does not belong to this model");
+  }
+
+  // The residual stream after the last layer: [rows, hidden].
+  at::Tensor Forward(const ForwardPlan& plan, std::size_t pack_index) {
+    const ForwardPack& pack = plan.packs[pack_index];
+    const at::Tensor positions = Positions(plan, pack);
+    const RotaryTable angles = Angles(plan, pack, positions);
+    const PackAttention attention(
+        MakeAttentionBlocks(plan, pack_index,
+                            factory_.device().is_cpu() ? kClusterRowsOnCpu : kClusterRowsOnCuda),
+        factory_, kernel_);
+
+    at::Tensor x = Embed(plan, pack, positions);
+    for (std::size_t index = 0; index < weights_.layers.size(); ++index) {
+      const LayerWeights& layer = weights_.layers[index];
+      const KeysValues own = Attention(layer, index, attention, angles, x);
+      Keep(plan, pack_index, own, kept_[index]);
+    }
+    return x;
+  }
+
+  at::Tensor Positions(const ForwardPlan& plan, const ForwardPack& pack) const {
+    std::vector<std::int64_t> positions;
+    positions.reserve(static_cast<std::size_t>(pack.rows()));
+    for (std::int32_t at = pack.segment_begin; at < pack.segment_end; ++at) {
+      const Segment& segment = plan.segments[at];
+      for (std::int64_t i = 0; i < segment.end - segment.begin; ++i) {
+        positions.push_back(segment.position + i);
+      }
+    }
+    return factory_.Indices(positions);
+  }
+
+  at::Tensor Embed(const ForwardPlan& plan, const ForwardPack& pack,
+                   const at::Tensor& positions) const {
+    const at::Tensor ids =
+        factory_.TokenIds(std::span(plan.tokens)
+                              .subspan(static_cast<std::size_t>(pack.token_begin),
+                                       static_cast<std::size_t>(pack.rows())));
+    at::Tensor x = weights_.embedding.index_select(0, ids);
+    if (weights_.positions.defined()) x.add_(weights_.positions.index_select(0, positions));
+    return x;
+  }
+
+  // The table's rows for the pack, shaped [rows, 1, rotary_dim / 2].
+  RotaryTable Angles(const ForwardPlan& plan, const ForwardPack& pack,
+                     const at::Tensor& positions) {
+    if (config_.rotary == Rotary::kNone) return {};
+    std::int64_t needed = 0;
+    for (std::int32_t at = pack.segment_begin; at < pack.segment_end; ++at) {
+      const Segment& segment = plan.segments[at];
+      needed = std::max(needed, segment.position + (segment.end - segment.begin));
+    }
+    if (needed > table_.positions) table_ = MakeTable(needed);
+    return {table_.cos.index_select(0, positions).unsqueeze(1),
+            table_.sin.index_select(0, positions).unsqueeze(1), pack.rows()};
+  }
+
+  RotaryTable MakeTable(std::int64_t positions) const {
+    const std::vector<float> frequencies = InverseFrequencies(config_);
+    std::vector<float> cos, sin;
+    for (std::int64_t position = 0; position < positions; ++position) {
+      for (const float frequency : frequencies) {
+        const float angle = static_cast<float>(position) * frequency;
+        cos.push_back(std::cos(angle));
+        sin.push_back(std::sin(angle));
+      }
+    }
+    const std::int64_t shape[] = {positions, static_cast<std::int64_t>(frequencies.size())};
+    return {factory_.Values(cos, shape, factory_.dtype()),
+            factory_.Values(sin, shape, factory_.dtype()), positions};
+  }
+
+  // One layer, in place on x. Gives the keys and values of the pack's rows.
+  KeysValues Attention(const LayerWeights& layer, std::size_t index, const PackAttention& attention,
+                       const RotaryTable& angles, at::Tensor& x) const {
+    const std::int64_t rows = x.size(0);
+    const std::int64_t heads = config_.heads, kv_heads = config_.kv_heads;
+    const at::Tensor fused = Project(layer.qkv, Normalise(layer.first_norm, x))
+                                 .view({rows, heads + 2 * kv_heads, config_.head_dim});
+    if (config_.rotary != Rotary::kNone) Rotate(fused.narrow(1, 0, heads + kv_heads), angles);
+    const KeysValues own{fused.narrow(1, heads, kv_heads),
+                         fused.narrow(1, heads + kv_heads, kv_heads)};
+    const at::Tensor attended =
+        Project(layer.output,
+                attention.Attend(fused.narrow(1, 0, heads), own, kept_[index], ScaleOf(index)));
+
+    if (config_.residual == Residual::kParallel) {
+      const at::Tensor mlp = Mlp(layer, Normalise(layer.second_norm, x));
+      x.add_(attended).add_(mlp);
+    } else {
+      x.add_(attended);
+      x.add_(Mlp(layer, Normalise(layer.second_norm, x)));
+    }
+    return own;
+  }
+
+  double ScaleOf(std::size_t layer) const {
+    double scale =
+        config_.scale_attention ? 1 / std::sqrt(static_cast<double>(config_.head_dim)) : 1.0;
+    if (config_.scale_attention_by_layer) scale /= static_cast<double>(layer + 1);
+    return scale;
+  }
+
+  at::Tensor Normalise(const Norm& norm, const at::Tensor& x) const {
+    if (config_.norm == NormKind::kLayerNorm) {
+      return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, config_.norm_epsilon);
+    }
+    const at::Tensor wide = x.to(at::ScalarType::Float);
+    const at::Tensor inverse =
+        wide.square().mean(-1, /*keepdim=*/true).add_(config_.norm_epsilon).rsqrt_();
+    return (wide * inverse).to(x.scalar_type()).mul_(norm.weight);
+  }
+
+  static at::Tensor Project(const Projection& projection, const at::Tensor& x) {
+    return at::linear(
+        x, projection.weight,
+        projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt);
+  }
+
+  // heads: [rows, heads, head_dim], in place.
+  void Rotate(const at::Tensor& heads, const RotaryTable& angles) const {
+    const std::int64_t half = config_.rotary_dim / 2;
+    at::Tensor first = heads.narrow(2, 0, half);
+    at::Tensor second = heads.narrow(2, half, half);
+    const at::Tensor turned = first * angles.cos - second * angles.sin;
+    second.mul_(angles.cos).add_(first * angles.sin);
+    first.copy_(turned);
+  }
+
+  at::Tensor Mlp(const LayerWeights& layer, const at::Tensor& x) const {
+    at::Tensor wide = Project(layer.up, x);
+    if (!config_.gated_mlp) return Project(layer.down, Activate(wide));
+    const std::int64_t width = config_.intermediate_size;
+    return Project(layer.down,
+                   Activate(wide.narrow(1, 0, width)).mul_(wide.narrow(1, width, width)));
+  }
+
+  at::Tensor Activate(const at::Tensor& x) const {
+    constexpr double kQuickGeluSlope = 1.702;
+    switch (config_.activation) {
+      case Activation::kGelu:
+        return at::gelu(x, "none");
+      case Activation::kGeluTanh:
+        return at::gelu(x, "tanh");
+      case Activation::kQuickGelu:
+        return x * at::sigmoid(x * kQuickGeluSlope);
+      case Activation::kSilu:
+        return at::silu(x);
+      case Activation::kRelu:
+        return at::relu(x);
+      case Activation::kReluSquared:
+        return at::relu(x).square_();
+    }
+    return x;
+  }
+
+  // Copies what later packs attend to and drops what none does.
+  static void Keep(const ForwardPlan& plan, std::size_t pack_index, const KeysValues& own,
+                   std::map<std::int32_t, KeysValues>& kept) {
+    const ForwardPack& pack = plan.packs[pack_index];
+    const auto now = static_cast<std::int32_t>(pack_index);
+    std::erase_if(kept,
+                  [&](const auto& entry) { return plan.segments[entry.first].last_pack <= now; });
+    for (std::int32_t at = pack.segment_begin; at < pack.segment_end; ++at) {
+      const Segment& segment = plan.segments[at];
+      if (segment.last_pack <= now) continue;
+      const std::int64_t first = segment.begin - pack.token_begin;
+      const std::int64_t count = segment.end - segment.begin;
+      kept[at] = {own.keys.narrow(0, first, count).clone(at::MemoryFormat::Contiguous),
+                  own.values.narrow(0, first, count).clone(at::MemoryFormat::Contiguous)};
+    }
+  }
+
+  at::Tensor HeadOf(const at::Tensor& hidden) const {
+    return at::linear(Normalise(weights_.final_norm, hidden), weights_.head);
+  }
+
+  // Logits exist only for rows that are read, a block of rows at a time.
+  Status Score(const ForwardPlan& plan, const ForwardPack& pack, const at::Tensor& hidden,
+               std::span<TokenScore> scores) const {
+    const std::int64_t block_rows = std::max<std::int64_t>(1, kLogitElements / config_.vocab_size);
+    for (std::int64_t begin = pack.read_begin; begin < pack.read_end;) {
+      std::vector<std::int64_t> rows;    // of the pack, each once
+      std::vector<std::int64_t> row_of;  // of each read, in `rows`
+      std::int64_t end = begin;
+      for (; end < pack.read_end; ++end) {
+        const std::int64_t row = plan.reads[end].row - pack.token_begin;
+        if (rows.empty() || rows.back() != row) {
+          if (static_cast<std::int64_t>(rows.size()) == block_rows) break;
+          rows.push_back(row);
+        }
+        row_of.push_back(static_cast<std::int64_t>(rows.size()) - 1);
+      }
+      const auto first = static_cast<std::size_t>(begin);
+      const auto count = static_cast<std::size_t>(end - begin);
+      const at::Tensor logits = HeadOf(hidden.index_select(0, factory_.Indices(rows)));
+      TRY(ScoreRows(logits, std::span(plan.reads).subspan(first, count), row_of, factory_, cuda_,
+                    scores.subspan(first, count)));
+      begin = end;
+    }
+    return CheckScores(plan, pack, scores);
+  }
+
+  static Status CheckScores(const ForwardPlan& plan, const ForwardPack& pack,
+                            std::span<const TokenScore> scores) {
+    for (std::int64_t read = pack.read_begin; read < pack.read_end; ++read) {
+      if (std::isfinite(scores[static_cast<std::size_t>(read)].log_probability)) continue;
+      return Fail(ErrorKind::kInvalidData,
+                  fmt::format("the model's logits are NaN or infinite (predicting token id {})",
+                              plan.reads[static_cast<std::size_t>(read)].target),
+                  "the weights are finite but overflow; the training run has probably diverged");
+    }
+    return {};
+  }
+
+  const ModelConfig config_;
+  const Weights weights_;
+  const TensorFactory factory_;
+  const CudaHalf cuda_;
+  const AttentionKernel kernel_;
+  RotaryTable table_;
+  std::vector<std::map<std::int32_t, KeysValues>> kept_;  // per layer: segment → keys and values
+};
+
+Status CheckMemory(const ModelConfig& config, const TensorFactory& factory,
+                   std::int64_t limit_bytes) {
+  const std::int64_t bytes =
+      ParameterCount(config) * static_cast<std::int64_t>(c10::elementSize(factory.dtype()));
+  if (limit_bytes <= 0 || bytes <= limit_bytes) return {};
+  return Fail(ErrorKind::kExhausted,
+              fmt::format("the weights take {} MiB and the memory limit is {} MiB", bytes >> 20,
+                          limit_bytes >> 20),
+              "raise evaluation.memory_limit, or compute in bf16 on a GPU");
+}
+
+}  // namespace
+
+Result<LoadedDecoder> LoadDecoder(const TensorSource& source, const ModelConfig& config,
+                                  const Place& place, const DecoderOptions& options) {
+  const TensorFactory factory(place);
+  TRY(CheckMemory(config, factory, options.memory_limit_bytes));
+  LoadedWeights loaded = TRY(LoadWeights(source, config, factory));
+  return LoadedDecoder{std::make_unique<TorchDecoder>(config, std::move(loaded.weights), place,
+                                                      options.plain_attention),
+                       std::move(loaded.hash), std::move(loaded.notes)};
+}
+
+void SetComputeThreads(int threads) { at::set_num_threads(std::max(1, threads)); }
+
+}  // namespace couplingd

@@ -1,0 +1,59 @@
+// A decoder-only transformer, loaded and ready. No libtorch in this header.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "probes/checkpoint/tensor_source.h"
+#include "probes/device/place.h"
+#include "probes/model/config.h"
+#include "probes/model/forward_plan.h"
+
+namespace couplingd {
+
+struct TokenScore {
+  float log_probability = 0;
+  bool is_argmax = false;  // the token is the first maximum of its row of logits
+};
+
+// Not thread-safe; it uses libtorch's threads by itself.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+
+  // Forwards one pack and fills scores[read_begin … read_end) of it; `scores` has one element per
+  // read of the plan. The packs of a plan go in order, starting with 0, which forgets what an
+  // earlier plan kept. kInvalidData: a token or position that the model does not have, or logits
+  // that are NaN or infinite.
+  virtual Status Run(const ForwardPlan& plan, std::size_t pack, std::span<TokenScore> scores) = 0;
+
+  // All logits of one sequence, [tokens, vocab] row by row. For comparisons with other
+  // implementations.
+  virtual Result<std::vector<float>> Logits(std::span<const TokenId> tokens) = 0;
+
+  virtual const ModelConfig& config() const = 0;
+};
+
+struct DecoderOptions {
+  std::int64_t memory_limit_bytes = 0;  // of the weights in the compute type; 0: none
+  bool plain_attention = false;         // use the device-independent kernel everywhere
+};
+
+struct LoadedDecoder {
+  std::unique_ptr<Decoder> decoder;
+  std::string weights_hash;
+  std::vector<std::string> notes;
+};
+
+// Reads the weights (weights.h) onto the place. The source may be closed afterwards.
+Result<LoadedDecoder> LoadDecoder(const TensorSource& source, const ModelConfig& config,
+                                  const Place& place, const DecoderOptions& options = {});
+
+// Threads that libtorch uses for one operation; of the whole process.
+void SetComputeThreads(int threads);
+
+}  // namespace couplingd

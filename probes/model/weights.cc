@@ -1,0 +1,327 @@
+#include "probes/model/weights.h"
+
+#include <ATen/ops/aminmax.h>
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+
+#include "base/hash.h"
+
+namespace couplingd {
+namespace {
+
+enum class Arrangement { kAsStored, kTransposed, kQkvPerHead };
+
+// Where a tensor of the file goes.
+struct Slot {
+  at::Tensor into;  // a view into the model's weights
+  Arrangement arrangement = Arrangement::kAsStored;
+};
+
+constexpr std::size_t kNamesInAnError = 8;
+
+std::string SomeOf(const std::vector<std::string>& names) {
+  const std::size_t shown = std::min(names.size(), kNamesInAnError);
+  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + shown, ", "));
+  if (shown < names.size()) text += fmt::format(" and {} more", names.size() - shown);
+  return text;
+}
+
+Result<at::ScalarType> FloatingType(const TensorInfo& tensor) {
+  switch (tensor.dtype) {
+    case DType::kF16:
+      return at::kHalf;
+    case DType::kBF16:
+      return at::kBFloat16;
+    case DType::kF32:
+      return at::kFloat;
+    case DType::kF64:
+      return at::kDouble;
+    default:
+      break;
+  }
+  return Fail(ErrorKind::kUnsupported,
+              fmt::format("{}: tensor \"{}\" holds {}; weights are read as F64, F32, F16 or BF16",
+                          tensor.file, tensor.name, ToString(tensor.dtype)));
+}
+
+class WeightLoader {
+ public:
+  WeightLoader(const TensorSource& source, const ModelConfig& config, const TensorFactory& factory)
+      : source_(source), config_(config), factory_(factory) {}
+
+  Result<LoadedWeights> Load() {
+    TRY(MatchNames());
+    TRY(CheckShapes());
+    Allocate();
+    for (const TensorInfo& tensor : source_.tensors()) TRY(LoadTensor(tensor));
+    if (tied_) loaded_.weights.head = loaded_.weights.embedding;
+    NoteUnusedHead();
+    loaded_.hash = TRY(hasher_.Finish(source_));
+    return std::move(loaded_);
+  }
+
+ private:
+  // Finds the file's tensor for every expected one and refuses what has no place.
+  Status MatchNames() {
+    std::map<std::string, const TensorInfo*> by_name;
+    for (const TensorInfo& tensor : source_.tensors()) {
+      std::string name = CanonicalTensorName(config_, tensor.name);
+      const auto [at, is_new] = by_name.emplace(std::move(name), &tensor);
+      if (!is_new) {
+        return Fail(ErrorKind::kInvalidData,
+                    fmt::format("tensors \"{}\" and \"{}\" are two spellings of one name",
+                                at->second->name, tensor.name));
+      }
+    }
+    TakeHead(by_name);
+    std::vector<std::string> missing;
+    for (const ExpectedTensor& expected : ExpectedTensors(config_)) {
+      if (expected.role == TensorRole::kHead) {
+        if (head_ != nullptr) expected_.emplace(head_, expected);
+        continue;
+      }
+      const auto at = by_name.find(expected.name);
+      if (at == by_name.end()) {
+        missing.push_back(expected.name);
+        continue;
+      }
+      expected_.emplace(at->second, expected);
+      by_name.erase(at);
+    }
+    if (!missing.empty()) {
+      return Fail(ErrorKind::kInvalidData, fmt::format("the checkpoint lacks {}", SomeOf(missing)),
+                  "config.json and the weights do not belong together, or the checkpoint is "
+                  "incomplete");
+    }
+    return RefuseStrangers(by_name);
+  }
+
+  // A file without an output matrix ties it, and so does a configuration that says so.
+  void TakeHead(std::map<std::string, const TensorInfo*>& by_name) {
+    for (const std::string_view name : config_.names.heads) {
+      const auto at = by_name.find(fmt::format("{}.weight", name));
+      if (at == by_name.end()) continue;
+      head_ = at->second;
+      by_name.erase(at);
+      break;
+    }
+    tied_ = config_.tie_embeddings || head_ == nullptr;
+    if (head_ == nullptr && !config_.tie_embeddings) {
+      loaded_.notes.push_back(
+          fmt::format("there is no {}.weight, so the output matrix is the embedding",
+                      config_.names.heads.front()));
+    }
+  }
+
+  static Status RefuseStrangers(const std::map<std::string, const TensorInfo*>& rest) {
+    std::vector<std::string> strangers;
+    for (const auto& [name, tensor] : rest) {
+      if (!IsKnownBuffer(name)) strangers.push_back(tensor->name);
+    }
+    if (strangers.empty()) return {};
+    return Fail(ErrorKind::kUnsupported,
+                fmt::format("the checkpoint holds tensors that this family has no place for: {}",
+                            SomeOf(strangers)),
+                "config.json may name another model_type than the one that was trained");
+  }
+
+  Status CheckShapes() const {
+    std::vector<std::string> wrong;
+    for (const auto& [tensor, expected] : expected_) {
+      TRY(FloatingType(*tensor));
+      if (tensor->shape != expected.shape) {
+        wrong.push_back(fmt::format("{} is [{}] and not [{}]", tensor->name,
+                                    fmt::join(tensor->shape, ", "),
+                                    fmt::join(expected.shape, ", ")));
+      }
+    }
+    if (wrong.empty()) return {};
+    std::ranges::sort(wrong);
+    return Fail(ErrorKind::kInvalidData, fmt::format("wrong shapes: {}", SomeOf(wrong)),
+                "config.json and the weights do not belong together");
+  }
+
+  void Allocate() {
+    const std::int64_t hidden = config_.hidden_size;
+    const std::int64_t queries = config_.heads * config_.head_dim;
+    const std::int64_t keys = config_.kv_heads * config_.head_dim;
+    const std::int64_t ups = config_.intermediate_size * (config_.gated_mlp ? 2 : 1);
+    const auto norm = [&](Norm& into) {
+      into.weight = factory_.Empty({hidden});
+      if (config_.norm == NormKind::kLayerNorm) into.bias = factory_.Empty({hidden});
+    };
+    const auto projection = [&](Projection& into, std::int64_t out, std::int64_t in, bool bias) {
+      into.weight = factory_.Empty({out, in});
+      if (bias) into.bias = factory_.Empty({out});
+    };
+    Weights& weights = loaded_.weights;
+    weights.embedding = factory_.Empty({config_.vocab_size, hidden});
+    if (!config_.names.positions.empty()) {
+      weights.positions = factory_.Empty({config_.max_positions, hidden});
+    }
+    weights.layers.resize(static_cast<std::size_t>(config_.layers));
+    for (LayerWeights& layer : weights.layers) {
+      norm(layer.first_norm);
+      projection(layer.qkv, queries + 2 * keys, hidden, config_.qkv_bias);
+      projection(layer.output, hidden, queries, config_.attention_output_bias);
+      norm(layer.second_norm);
+      projection(layer.up, ups, hidden, config_.mlp_bias);
+      projection(layer.down, hidden, config_.intermediate_size, config_.mlp_bias);
+    }
+    norm(weights.final_norm);
+    if (!tied_) weights.head = factory_.Empty({config_.vocab_size, hidden});
+  }
+
+  Slot SlotOf(const ExpectedTensor& expected) {
+    Weights& weights = loaded_.weights;
+    LayerWeights& layer = weights.layers[static_cast<std::size_t>(expected.layer)];
+    const std::int64_t queries = config_.heads * config_.head_dim;
+    const std::int64_t keys = config_.kv_heads * config_.head_dim;
+    const std::int64_t wide = config_.intermediate_size;
+    const auto norm = [&](Norm& of) { return Slot{expected.is_bias ? of.bias : of.weight}; };
+    const auto rows = [&](Projection& of, std::int64_t first, std::int64_t count,
+                          Arrangement arrangement = Arrangement::kAsStored) {
+      if (expected.is_bias && arrangement == Arrangement::kTransposed) {
+        arrangement = Arrangement::kAsStored;
+      }
+      at::Tensor& whole = expected.is_bias ? of.bias : of.weight;
+      return Slot{whole.narrow(0, first, count), arrangement};
+    };
+    const Arrangement stored =
+        config_.transposed_projections ? Arrangement::kTransposed : Arrangement::kAsStored;
+    switch (expected.role) {
+      case TensorRole::kEmbedding:
+        return {weights.embedding};
+      case TensorRole::kPositions:
+        return {weights.positions};
+      case TensorRole::kFirstNorm:
+        return norm(layer.first_norm);
+      case TensorRole::kQuery:
+        return rows(layer.qkv, 0, queries, stored);
+      case TensorRole::kKey:
+        return rows(layer.qkv, queries, keys, stored);
+      case TensorRole::kValue:
+        return rows(layer.qkv, queries + keys, keys, stored);
+      case TensorRole::kFusedQkv:
+        return rows(
+            layer.qkv, 0, queries + 2 * keys,
+            config_.qkv_layout == QkvLayout::kFusedPerHead ? Arrangement::kQkvPerHead : stored);
+      case TensorRole::kAttentionOutput:
+        return rows(layer.output, 0, config_.hidden_size, stored);
+      case TensorRole::kSecondNorm:
+        return norm(layer.second_norm);
+      case TensorRole::kGate:
+        return rows(layer.up, 0, wide, stored);
+      case TensorRole::kUp:
+        return rows(layer.up, config_.gated_mlp ? wide : 0, wide, stored);
+      case TensorRole::kDown:
+        return rows(layer.down, 0, config_.hidden_size, stored);
+      case TensorRole::kFinalNorm:
+        return norm(weights.final_norm);
+      case TensorRole::kHead:
+        break;
+    }
+    return {weights.head};
+  }
+
+  Status LoadTensor(const TensorInfo& tensor) {
+    const auto expected = expected_.find(&tensor);
+    const bool is_used = expected != expected_.end();
+    if (!is_used && &tensor != head_) return {};  // a buffer: hashed at the end, in pieces
+
+    if (staging_bytes_ < tensor.bytes) {
+      staging_.reset();
+      staging_ = std::make_unique_for_overwrite<std::byte[]>(tensor.bytes);
+      staging_bytes_ = tensor.bytes;
+    }
+    TRY(source_.Read(tensor, staging_.get()));
+    hasher_.Add(tensor, staging_.get());
+    if (tied_ && config_.tie_embeddings && head_ != nullptr) KeepForComparison(tensor, expected);
+    if (!is_used) return {};
+
+    const at::Tensor stored =
+        TensorFactory::HostView(staging_.get(), tensor.shape, TRY(FloatingType(tensor)));
+    TRY(RefuseNonFinite(tensor, stored));
+    const Slot slot = SlotOf(expected->second);
+    Arrange(slot, slot.into.is_cuda() ? stored.to(slot.into.device()) : stored);
+    return {};
+  }
+
+  static Status RefuseNonFinite(const TensorInfo& tensor, const at::Tensor& stored) {
+    const auto [least, most] = at::aminmax(stored);  // NaN spreads to both
+    if (std::isfinite(least.item<double>()) && std::isfinite(most.item<double>())) return {};
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{}: tensor \"{}\" holds NaN or infinity", tensor.file, tensor.name),
+                "the training run has diverged, or the checkpoint is damaged");
+  }
+
+  void Arrange(const Slot& slot, const at::Tensor& stored) const {
+    switch (slot.arrangement) {
+      case Arrangement::kAsStored:
+        slot.into.copy_(stored);
+        return;
+      case Arrangement::kTransposed:
+        slot.into.copy_(stored.t());
+        return;
+      case Arrangement::kQkvPerHead:
+        break;
+    }
+    // Rows [heads, 3, head_dim, …] become [3, heads, head_dim, …].
+    std::vector<std::int64_t> shape = {config_.heads, 3, config_.head_dim};
+    if (stored.dim() == 2) shape.push_back(stored.size(1));
+    const at::Tensor per_head = stored.view(shape).transpose(0, 1);
+    slot.into.view(per_head.sizes()).copy_(per_head);
+  }
+
+  void KeepForComparison(const TensorInfo& tensor, auto expected) {
+    const bool is_embedding =
+        expected != expected_.end() && expected->second.role == TensorRole::kEmbedding;
+    if (!is_embedding && &tensor != head_) return;
+    std::string& hash = &tensor == head_ ? head_hash_ : embedding_hash_;
+    hash = HashHex({reinterpret_cast<const char*>(staging_.get()), tensor.bytes});
+  }
+
+  void NoteUnusedHead() {
+    if (head_hash_ == embedding_hash_) return;
+    loaded_.notes.push_back(fmt::format(
+        "{} differs from the embedding and is not used, since the configuration ties them",
+        head_->name));
+  }
+
+  const TensorSource& source_;
+  const ModelConfig& config_;
+  const TensorFactory& factory_;
+  WeightsHasher hasher_;
+  std::map<const TensorInfo*, ExpectedTensor> expected_;
+  const TensorInfo* head_ = nullptr;
+  bool tied_ = false;
+  std::string head_hash_, embedding_hash_;
+  std::unique_ptr<std::byte[]> staging_;
+  std::uint64_t staging_bytes_ = 0;
+  LoadedWeights loaded_;
+};
+
+}  // namespace
+
+Result<LoadedWeights> LoadWeights(const TensorSource& source, const ModelConfig& config,
+                                  const TensorFactory& factory) {
+  try {
+    return WeightLoader(source, config, factory).Load();
+  } catch (const c10::OutOfMemoryError& error) {
+    return Fail(ErrorKind::kExhausted,
+                fmt::format("the weights do not fit: {}", error.what_without_backtrace()),
+                "free the device, raise the memory limit, or use the CPU");
+  } catch (const std::bad_alloc&) {
+    return Fail(ErrorKind::kExhausted, "there is not enough memory for the weights");
+  } catch (const std::exception& error) {
+    return Fail(ErrorKind::kInternal, fmt::format("loading the weights failed: {}", error.what()));
+  }
+}
+
+}  // namespace couplingd

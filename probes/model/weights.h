@@ -1,0 +1,57 @@
+// A model's weights on the device, in one arrangement for all families: projections as [out, in],
+// queries, keys and values in one matrix, gate and up in one matrix.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "probes/checkpoint/tensor_source.h"
+#include "probes/checkpoint/weights_hasher.h"
+#include "probes/device/factory.h"
+#include "probes/model/config.h"
+
+namespace couplingd {
+
+struct Norm {
+  at::Tensor weight;  // [hidden]
+  at::Tensor bias;    // [hidden]; undefined where there is none
+};
+
+struct Projection {
+  at::Tensor weight;  // [out, in]
+  at::Tensor bias;    // [out]; undefined where there is none
+};
+
+struct LayerWeights {
+  Norm first_norm, second_norm;
+  Projection qkv;  // rows: all queries, all keys, all values, each [heads, head_dim]
+  Projection output;
+  Projection up;  // rows: gate, up where the MLP is gated
+  Projection down;
+};
+
+struct Weights {
+  at::Tensor embedding;  // [vocab, hidden]
+  at::Tensor positions;  // [max_positions, hidden]; undefined without learned positions
+  std::vector<LayerWeights> layers;
+  Norm final_norm;
+  at::Tensor head;  // [vocab, hidden]; the embedding itself where they are tied
+};
+
+struct LoadedWeights {
+  Weights weights;
+  std::string hash;                // of all tensors in the source, as stored
+  std::vector<std::string> notes;  // what a reader of the result should know
+};
+
+// Reads every tensor once, in the source's order, hashing, checking and converting on the way;
+// besides the model only one tensor as stored is in memory. Refused, with the tensors' names:
+// missing ones, wrong shapes, element types that are not floating point, tensors that the family
+// has no place for, NaN and infinity.
+Result<LoadedWeights> LoadWeights(const TensorSource& source, const ModelConfig& config,
+                                  const TensorFactory& factory);
+
+}  // namespace couplingd

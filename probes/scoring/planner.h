@@ -1,0 +1,35 @@
+// Turns the token sequences of all requests of one evaluation into a prefix trie, so that what they
+// share is forwarded once, and cuts it into packs within a token budget.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "probes/model/forward_plan.h"
+
+namespace couplingd {
+
+// Context and continuation as token ids, already truncated to what the model can take: at most
+// max_positions + 1 ids, since the last one is predicted and never read.
+struct ScoringRequest {
+  std::vector<TokenId> tokens;
+  int scored_from = 1;  // where the continuation begins; 1 ≤ scored_from < tokens.size()
+};
+
+struct ScoringPlan {
+  ForwardPlan forward;
+  // Request i's predictions, in order, are forward.reads[read_of[first_read[i] … first_read[i +
+  // 1])].
+  std::vector<std::int64_t> first_read;  // requests + 1
+  std::vector<std::int64_t> read_of;
+  std::int64_t naive_tokens = 0;  // that one pass per request would forward
+};
+
+// The plan depends on the set of sequences and the budget alone: not on the order of the requests,
+// nor on threads. A pack holds at most `token_budget` ≥ 1 tokens; a longer segment is cut. kUsage
+// names the request whose bounds make no sense.
+Result<ScoringPlan> PlanScoring(std::span<const ScoringRequest> requests, int token_budget);
+
+}  // namespace couplingd

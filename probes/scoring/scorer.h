@@ -1,0 +1,29 @@
+// Log-likelihoods of continuations, by the rules of lm-eval's loglikelihood.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "probes/model/decoder.h"
+#include "probes/scoring/planner.h"
+
+namespace couplingd {
+
+// Changes with every change that can move a score; part of an evaluation's identity.
+inline constexpr std::string_view kScorerVersion = "trie-1";
+
+struct ContinuationScore {
+  double log_likelihood = 0;  // Σ log p(token | what precedes it), natural logarithm
+  bool is_greedy = false;     // every token was its row's first maximum
+};
+
+// Packs done so far, of all; false stops the scoring with kCancelled.
+using ScoringProgress = std::function<bool(std::size_t done, std::size_t packs)>;
+
+// One score per request of the plan, in the requests' order.
+Result<std::vector<ContinuationScore>> ScoreRequests(Decoder& decoder, const ScoringPlan& plan,
+                                                     const ScoringProgress& progress);
+
+}  // namespace couplingd

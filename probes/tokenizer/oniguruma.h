@@ -1,0 +1,22 @@
+// Patterns in tokenizer files are written for Oniguruma's Ruby-like dialect. This translates one
+// into a PCRE2 pattern (to be compiled with UTF, UCP and MULTILINE) that matches the same texts.
+//
+// Translated: \s \w \d \h and their complements by Oniguruma's definitions, \p{…} by its names,
+// POSIX brackets, nested classes and && in classes, {,n}, {n,m}+ (a repeated interval, not a
+// possessive one), (?m) as "dot matches newline", isolated options (?i) that reach to the end of
+// their group. Refused by name (kUnsupported): backreferences, subexpression calls, conditionals,
+// callouts, absent operators, \K \G \X \y, (?x), and under (?i) what the two widen differently:
+// \p{Lu} and the like, classes composed of complements or intersections.
+// Known differences: PCRE2 10.42 classifies by Unicode 14, and folds case by single characters.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace couplingd {
+
+Result<std::string> TranslateOniguruma(std::string_view pattern);
+
+}  // namespace couplingd

@@ -1,0 +1,12 @@
+// What the name of a metric says about its values.
+#pragma once
+
+#include <string_view>
+
+namespace couplingd {
+
+// True for shares and accuracies, which lie in 0 to 1 and are shown as percent; false for
+// perplexities, likelihoods, losses, bits per byte and counts.
+bool IsFractionMetric(std::string_view metric);
+
+}  // namespace couplingd

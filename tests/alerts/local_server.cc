@@ -1,0 +1,115 @@
+#include "tests/alerts/local_server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <mutex>
+#include <thread>
+
+namespace couplingd::testing {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using tcp = asio::ip::tcp;
+
+struct LocalServer::State {
+  asio::io_context context;
+  tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), 0}};
+  Handler handler;
+  mutable std::mutex mutex;
+  std::vector<ServedRequest> requests;
+  std::vector<std::jthread> threads;
+  std::vector<std::shared_ptr<tcp::socket>> sockets;
+  std::atomic<bool> stopping = false;
+
+  void Serve(tcp::socket& socket) {
+    beast::flat_buffer buffer;
+    http::request<http::string_body> request;
+    beast::error_code error;
+    http::read(socket, buffer, request, error);
+    if (error) return;
+    ServedRequest served{
+        std::string(request.method_string()), std::string(request.target()), request.body(), {}};
+    for (const auto& field : request) {
+      std::string name(field.name_string());
+      std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+      served.headers[name] = std::string(field.value());
+    }
+    {
+      const std::lock_guard lock(mutex);
+      requests.push_back(served);
+    }
+    Answer(socket, handler(served));
+  }
+
+  void Answer(tcp::socket& socket, const ServedAnswer& answer) {
+    beast::error_code error;
+    switch (answer.fault) {
+      case ServedAnswer::Fault::kHang: {
+        char byte;
+        socket.read_some(asio::buffer(&byte, 1), error);  // until the client leaves
+        return;
+      }
+      case ServedAnswer::Fault::kReset:
+        socket.set_option(asio::socket_base::linger(true, 0), error);
+        socket.close(error);
+        return;
+      case ServedAnswer::Fault::kGarbage:
+        asio::write(socket, asio::buffer(std::string("\x16\x03\x01 not http\r\n\r\n")), error);
+        break;
+      case ServedAnswer::Fault::kNone: {
+        http::response<http::string_body> response{static_cast<http::status>(answer.status), 11};
+        for (const auto& [name, value] : answer.headers) response.set(name, value);
+        response.body() = answer.body;
+        response.prepare_payload();
+        response.keep_alive(false);
+        http::write(socket, response, error);
+      }
+    }
+    socket.shutdown(tcp::socket::shutdown_both, error);
+  }
+};
+
+LocalServer::LocalServer(Handler handler) : state_(std::make_shared<State>()) {
+  state_->handler = std::move(handler);
+  state_->threads.emplace_back([state = state_.get()] {
+    while (!state->stopping) {
+      auto socket = std::make_shared<tcp::socket>(state->context);
+      beast::error_code error;
+      state->acceptor.accept(*socket, error);
+      if (error || state->stopping) continue;
+      const std::lock_guard lock(state->mutex);
+      state->sockets.push_back(socket);
+      state->threads.emplace_back([state, socket] { state->Serve(*socket); });
+    }
+  });
+}
+
+LocalServer::~LocalServer() {
+  state_->stopping = true;
+  {
+    asio::io_context context;
+    tcp::socket last(context);
+    beast::error_code error;
+    last.connect(state_->acceptor.local_endpoint(), error);
+  }
+  state_->threads.front().join();
+  for (const auto& socket : state_->sockets) ::shutdown(socket->native_handle(), SHUT_RDWR);
+  for (auto& thread : state_->threads) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+std::string LocalServer::Url(const std::string& path) const {
+  return "http://127.0.0.1:" + std::to_string(state_->acceptor.local_endpoint().port()) + path;
+}
+
+std::vector<ServedRequest> LocalServer::Requests() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->requests;
+}
+
+}  // namespace couplingd::testing

@@ -1,0 +1,351 @@
+#include "alerts/rules.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace couplingd {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr char kAxes[] = "hellaswag.acc_norm,truthfulqa_mc2.acc";
+constexpr UnixMillis kNow = 1795442700000;
+
+WatchedRun RunNamed(const std::string& name, const std::string& family) {
+  WatchedRun run;
+  run.name = name;
+  run.family = family;
+  return run;
+}
+
+RuleInputs Inputs() {
+  RuleInputs inputs;
+  inputs.now = kNow;
+  inputs.runs = {RunNamed("pythia-1b", "pythia")};
+  inputs.axes = {{"default", {"hellaswag", "acc_norm"}, {"truthfulqa_mc2", "acc"}}};
+  return inputs;
+}
+
+CouplingEstimate Estimate(double at, double gamma, double low, double high, Phase phase,
+                          double p_tax, double p_bonus) {
+  CouplingEstimate estimate;
+  estimate.family = "pythia";
+  estimate.run = "pythia-1b";
+  estimate.axes = kAxes;
+  estimate.at = at;
+  estimate.tokens = at * 2e6;
+  estimate.gamma = gamma;
+  estimate.low = low;
+  estimate.high = high;
+  estimate.phase = phase;
+  estimate.p_tax = p_tax;
+  estimate.p_bonus = p_bonus;
+  estimate.method = "york+item-bootstrap";
+  estimate.n = 8;
+  return estimate;
+}
+CouplingEstimate Tax(double at) {
+  return Estimate(at, -0.32, -0.45, -0.18, Phase::kTax, 0.992, 0.0);
+}
+CouplingEstimate Bonus(double at) { return Estimate(at, 0.4, 0.2, 0.6, Phase::kBonus, 0, 0.99); }
+CouplingEstimate Unclear(double at) {
+  return Estimate(at, -0.1, -0.4, 0.3, Phase::kUndetermined, 0.5, 0.2);
+}
+
+std::vector<Finding> Evaluate(const RuleConfig& rule, const RuleInputs& inputs) {
+  return EvaluateRules({rule}, inputs);
+}
+
+RuleConfig PhaseRule(int hold = 1) { return {.name = "tax", .kind = "phase", .hold = hold}; }
+
+TEST(RuleKinds, AreTheFiveOfTheConfiguration) {
+  EXPECT_EQ(RuleKinds(),
+            (std::vector<std::string_view>{"phase", "sign_change", "evaluation_failing",
+                                           "checkpoint_overdue", "bad_checkpoint"}));
+}
+
+TEST(PhaseRule, HoldsWhereTheNewestEstimateIsInThePhase) {
+  RuleInputs inputs = Inputs();
+  inputs.couplings = {Tax(8000), Bonus(4000)};
+  inputs.advise_coupling = [](const CouplingEstimate& estimate) {
+    return std::vector<Intervention>{{"curate", "Curate.", std::to_string(estimate.n)}};
+  };
+  const auto findings = Evaluate(PhaseRule(), inputs);
+  ASSERT_EQ(findings.size(), 1u);
+  const Finding& finding = findings[0];
+  EXPECT_TRUE(finding.active);
+  EXPECT_EQ(finding.run, "pythia-1b");
+  EXPECT_EQ(finding.subject, std::string(kAxes) + ",steps");
+  EXPECT_EQ(finding.summary,
+            "pythia-1b: truthfulqa_mc2.acc falls as hellaswag.acc_norm improves (tax phase), γ = "
+            "-0.32");
+  EXPECT_EQ(finding.description,
+            "γ = -0.32 at step 8000 (16B tokens), 95 % interval [-0.45, -0.18] "
+            "(york+item-bootstrap, 8 checkpoints). 99.2 % of bootstrap replicates lie in the tax "
+            "phase.");
+  EXPECT_EQ(finding.labels.at("axes"), kAxes);
+  EXPECT_EQ(finding.labels.at("over"), "steps");
+  EXPECT_DOUBLE_EQ(finding.values.at("gamma"), -0.32);
+  EXPECT_DOUBLE_EQ(finding.values.at("probability"), 0.992);
+  ASSERT_EQ(finding.interventions.size(), 1u);
+  EXPECT_EQ(finding.interventions[0].reason, "8");
+}
+
+TEST(PhaseRule, SaysNothingWhereTheCouplingIsUndetermined) {
+  RuleInputs inputs = Inputs();
+  inputs.couplings = {Tax(4000), Unclear(8000)};
+  EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
+  inputs.couplings.back().gamma.reset();
+  EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
+}
+
+TEST(PhaseRule, SaysNothingWhereThePhaseIsRightAndTheProbabilityTooLow) {
+  RuleInputs inputs = Inputs();
+  inputs.couplings = {Tax(8000)};
+  inputs.couplings[0].p_tax = 0.93;
+  EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
+}
+
+TEST(PhaseRule, IsExcludedByAnotherPhaseOrByAnIntervalOutsideIt) {
+  RuleInputs inputs = Inputs();
+  inputs.couplings = {Bonus(8000)};
+  auto findings = Evaluate(PhaseRule(), inputs);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_FALSE(findings[0].active);
+  EXPECT_NE(findings[0].summary.find("γ = 0.40"), std::string::npos);
+  // Between transition and bonus, but no tax.
+  inputs.couplings = {Estimate(8000, 0.1, -0.05, 0.3, Phase::kUndetermined, 0.0, 0.6)};
+  findings = Evaluate(PhaseRule(), inputs);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_FALSE(findings[0].active);
+}
+
+TEST(PhaseRule, HoldsOnlyAfterAsManyInARowAsItsHoldAsks) {
+  RuleInputs inputs = Inputs();
+  inputs.couplings = {Tax(2000), Tax(3000)};
+  EXPECT_TRUE(Evaluate(PhaseRule(3), inputs).empty());
+  inputs.couplings.push_back(Unclear(3500));
+  inputs.couplings.push_back(Tax(4000));
+  EXPECT_TRUE(Evaluate(PhaseRule(3), inputs).empty());
+  inputs.couplings.push_back(Tax(5000));
+  inputs.couplings.push_back(Tax(6000));
+  ASSERT_EQ(Evaluate(PhaseRule(3), inputs).size(), 1u);
+  EXPECT_TRUE(Evaluate(PhaseRule(3), inputs)[0].active);
+  inputs.couplings.push_back(Bonus(7000));
+  inputs.couplings.push_back(Bonus(8000));
+  EXPECT_TRUE(Evaluate(PhaseRule(3), inputs).empty());
+  inputs.couplings.push_back(Bonus(9000));
+  ASSERT_EQ(Evaluate(PhaseRule(3), inputs).size(), 1u);
+  EXPECT_FALSE(Evaluate(PhaseRule(3), inputs)[0].active);
+}
+
+TEST(PhaseRule, TakesTheLevelOfTheIntervalWhereThereAreNoReplicates) {
+  RuleInputs inputs = Inputs();
+  inputs.couplings = {Tax(8000)};
+  inputs.couplings[0].p_tax = inputs.couplings[0].p_bonus = std::nullopt;
+  EXPECT_TRUE(Evaluate(PhaseRule(), inputs)[0].active);
+  inputs.couplings[0].level = 0.9;
+  EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
+}
+
+TEST(PhaseRule, FollowsTheLiveGenerationAndConfiguredAxesAndListedRunsOnly) {
+  RuleInputs inputs = Inputs();
+  inputs.couplings = {Tax(8000)};
+  inputs.runs[0].generation = 2;
+  EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
+  inputs.couplings[0].generation = 2;
+  EXPECT_EQ(Evaluate(PhaseRule(), inputs).size(), 1u);
+  RuleConfig other = PhaseRule();
+  other.axes = "other";
+  EXPECT_TRUE(Evaluate(other, inputs).empty());
+  inputs.couplings[0].run = "imported";
+  EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
+}
+
+TEST(PhaseRule, LooksAtFamiliesOverScale) {
+  RuleInputs inputs = Inputs();
+  inputs.couplings = {Tax(1e9)};
+  inputs.couplings[0].over = CouplingOver::kScale;
+  inputs.couplings[0].run.clear();
+  inputs.couplings[0].low = -kInfinity;
+  const auto findings = Evaluate(PhaseRule(), inputs);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].run, "pythia");
+  EXPECT_EQ(findings[0].subject, std::string(kAxes) + ",scale");
+  EXPECT_FALSE(findings[0].labels.contains("run"));
+  EXPECT_FALSE(findings[0].values.contains("low"));
+  EXPECT_NE(findings[0].description.find("at 1B parameters, 95 % interval [-∞, -0.18]"),
+            std::string::npos);
+}
+
+Forecast ForecastBy(const std::string& method, std::optional<double> p,
+                    std::optional<double> value) {
+  Forecast forecast;
+  forecast.family = "pythia";
+  forecast.axes = kAxes;
+  forecast.quantity = "N_c";
+  forecast.method = method;
+  forecast.value = value;
+  if (value) {
+    forecast.low = *value / 2;
+    forecast.high = *value * 2;
+  }
+  forecast.p_crossing = p;
+  forecast.n = 8;
+  return forecast;
+}
+
+const RuleConfig kSignChange = {.name = "flip", .kind = "sign_change"};
+
+TEST(SignChangeRule, HoldsWhereMostMethodsSeeACrossingWithinTheHorizon) {
+  RuleInputs inputs = Inputs();
+  inputs.largest_parameters["pythia"] = 12e9;
+  inputs.forecasts = {ForecastBy("line", 0.97, 3.4e10), ForecastBy("u-shape", 0.5, 1e10),
+                      ForecastBy("ode", 0.99, 5e10), ForecastBy("spline", std::nullopt, 1e10)};
+  const auto findings = Evaluate(kSignChange, inputs);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_TRUE(findings[0].active);
+  EXPECT_EQ(findings[0].subject, std::string(kAxes) + ",N_c");
+  EXPECT_NE(findings[0].summary.find("is forecast to change sign at N_c = 34B parameters"),
+            std::string::npos)
+      << findings[0].summary;
+  EXPECT_NE(findings[0].description.find("2 of 3 methods"), std::string::npos);
+  EXPECT_NE(findings[0].description.find("P(crossing) = 97.0 %"), std::string::npos);
+  EXPECT_NE(findings[0].description.find("u-shape"), std::string::npos);
+}
+
+TEST(SignChangeRule, SaysNothingWhereMethodsDisagreeOrAreUnsure) {
+  RuleInputs inputs = Inputs();
+  inputs.largest_parameters["pythia"] = 12e9;
+  inputs.forecasts = {ForecastBy("line", 0.97, 3.4e10), ForecastBy("ode", 0.01, std::nullopt)};
+  EXPECT_TRUE(Evaluate(kSignChange, inputs).empty());
+  inputs.forecasts = {ForecastBy("line", 0.6, 3.4e10)};
+  EXPECT_TRUE(Evaluate(kSignChange, inputs).empty());
+  inputs.forecasts = {ForecastBy("line", std::nullopt, std::nullopt)};
+  EXPECT_TRUE(Evaluate(kSignChange, inputs).empty());
+}
+
+TEST(SignChangeRule, IsExcludedWhereMostAreSureThatThereIsNoneOrThatItIsFarAway) {
+  RuleInputs inputs = Inputs();
+  inputs.largest_parameters["pythia"] = 12e9;
+  inputs.forecasts = {ForecastBy("line", 0.02, std::nullopt)};
+  ASSERT_EQ(Evaluate(kSignChange, inputs).size(), 1u);
+  EXPECT_FALSE(Evaluate(kSignChange, inputs)[0].active);
+  for (const double value : {121e9, 1.1e9}) {
+    inputs.forecasts = {ForecastBy("line", 0.99, value)};
+    ASSERT_EQ(Evaluate(kSignChange, inputs).size(), 1u);
+    EXPECT_FALSE(Evaluate(kSignChange, inputs)[0].active) << value;
+  }
+}
+
+TEST(SignChangeRule, MeasuresARunInTokensAndNeedsToKnowThem) {
+  RuleInputs inputs = Inputs();
+  inputs.forecasts = {ForecastBy("line", 0.99, 4e9)};
+  inputs.forecasts[0].run = "pythia-1b";
+  inputs.forecasts[0].quantity = "D_c";
+  EXPECT_TRUE(Evaluate(kSignChange, inputs).empty());
+  inputs.latest_tokens["pythia-1b"] = 5e9;
+  const auto findings = Evaluate(kSignChange, inputs);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_NE(findings[0].summary.find("changes sign at D_c = 4B tokens"), std::string::npos);
+}
+
+Checkpoint CheckpointAt(std::int64_t step, CheckpointState state, UnixMillis discovered = 0) {
+  Checkpoint checkpoint;
+  checkpoint.step = step;
+  checkpoint.state = state;
+  checkpoint.path = "/runs/a/checkpoint-" + std::to_string(step);
+  checkpoint.reason = "shard 2 is truncated";
+  checkpoint.attempts = 3;
+  checkpoint.discovered_at = discovered;
+  return checkpoint;
+}
+
+constexpr auto kFailed = CheckpointState::kFailed;
+constexpr auto kEvaluated = CheckpointState::kEvaluated;
+constexpr auto kRefused = CheckpointState::kRefused;
+
+std::vector<Finding> WithStates(const RuleConfig& rule, std::vector<CheckpointState> states) {
+  RuleInputs inputs = Inputs();
+  std::int64_t step = 0;
+  for (const CheckpointState state : states) {
+    inputs.runs[0].checkpoints.push_back(CheckpointAt(step += 1000, state));
+  }
+  return Evaluate(rule, inputs);
+}
+
+TEST(EvaluationFailingRule, CountsFailuresInARowFromTheNewest) {
+  RuleConfig rule = {.name = "failing", .kind = "evaluation_failing"};
+  rule.failures = 2;
+  EXPECT_TRUE(WithStates(rule, {}).empty());
+  EXPECT_TRUE(WithStates(rule, {kEvaluated, kFailed}).empty());
+  EXPECT_TRUE(WithStates(rule, {kFailed, kFailed})[0].active);
+  EXPECT_TRUE(
+      WithStates(rule, {kEvaluated, kFailed, kRefused, kFailed, CheckpointState::kQueued})[0]
+          .active);
+  EXPECT_FALSE(WithStates(rule, {kFailed, kFailed, kEvaluated})[0].active);
+  const auto findings = WithStates(rule, {kEvaluated, kFailed, kFailed, kFailed});
+  EXPECT_NE(findings[0].summary.find("last 3 checkpoints failed"), std::string::npos);
+  EXPECT_NE(findings[0].description.find("shard 2 is truncated"), std::string::npos);
+  EXPECT_NE(findings[0].interventions[0].reason.find("Step 1000"), std::string::npos);
+}
+
+TEST(BadCheckpointRule, HoldsForEachRefusedCheckpointUntilALaterOneIsEvaluated) {
+  const RuleConfig rule = {.name = "bad", .kind = "bad_checkpoint"};
+  auto findings = WithStates(rule, {kEvaluated, kRefused, kRefused});
+  ASSERT_EQ(findings.size(), 3u);
+  EXPECT_FALSE(findings[0].active);
+  EXPECT_TRUE(findings[1].active);
+  EXPECT_TRUE(findings[2].active);
+  EXPECT_EQ(findings[1].subject, "/runs/a/checkpoint-2000");
+  EXPECT_NE(findings[1].description.find("shard 2 is truncated"), std::string::npos);
+  findings = WithStates(rule, {kRefused, kEvaluated});
+  EXPECT_FALSE(findings[0].active);
+  EXPECT_NE(findings[0].summary.find("step 2000"), std::string::npos);
+  EXPECT_TRUE(WithStates(rule, {kFailed, CheckpointState::kWaiting}).empty());
+}
+
+std::vector<Finding> Overdue(WatchedRun run, UnixMillis now) {
+  RuleInputs inputs = Inputs();
+  inputs.now = now;
+  inputs.runs = {std::move(run)};
+  return Evaluate({.name = "overdue", .kind = "checkpoint_overdue"}, inputs);
+}
+
+WatchedRun RunWithArrivals(const std::vector<UnixMillis>& minutes) {
+  WatchedRun run = RunNamed("pythia-1b", "pythia");
+  std::int64_t step = 0;
+  for (const UnixMillis minute : minutes) {
+    run.checkpoints.push_back(CheckpointAt(step += 1000, kEvaluated, minute * 60000));
+  }
+  return run;
+}
+
+TEST(CheckpointOverdueRule, LearnsThePaceFromFourIntervals) {
+  const WatchedRun run = RunWithArrivals({0, 10, 21, 30, 41});
+  EXPECT_FALSE(Overdue(run, 70 * 60000)[0].active);
+  const auto late = Overdue(run, 75 * 60000);
+  ASSERT_EQ(late.size(), 1u);
+  EXPECT_TRUE(late[0].active);
+  EXPECT_EQ(late[0].summary, "pythia-1b: no checkpoint for 34m");
+  EXPECT_TRUE(Overdue(RunWithArrivals({0, 10, 21, 30}), 900 * 60000).empty());
+  EXPECT_TRUE(Overdue(RunWithArrivals({}), 900 * 60000).empty());
+}
+
+TEST(CheckpointOverdueRule, LearnsNothingFromWhatWasFoundInOneLook) {
+  EXPECT_TRUE(Overdue(RunWithArrivals({0, 0, 0, 0, 0, 0, 0, 0, 10}), 900 * 60000).empty());
+}
+
+TEST(CheckpointOverdueRule, TakesTheConfiguredTimeAndEndsWithTheRun) {
+  WatchedRun run = RunWithArrivals({0});
+  run.overdue_after = 5min;
+  EXPECT_FALSE(Overdue(run, 5 * 60000)[0].active);
+  EXPECT_TRUE(Overdue(run, 5 * 60000 + 1)[0].active);
+  run.alive = false;
+  EXPECT_FALSE(Overdue(run, 50 * 60000)[0].active);
+}
+
+}  // namespace
+}  // namespace couplingd

@@ -1,0 +1,204 @@
+#include "config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/files.h"
+
+namespace couplingd {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::string ErrorOf(const std::string& yaml) {
+  const auto config = ParseConfig(yaml, "/etc/couplingd/couplingd.yaml");
+  return config ? "accepted" : config.error().Text();
+}
+
+TEST(Config, AnEmptyFileHasTheDefaults) {
+  const auto config = ParseConfig("", "/etc/couplingd/couplingd.yaml");
+  ASSERT_TRUE(config) << config.error().Text();
+  EXPECT_EQ(config->SocketPath(), "/var/lib/couplingd/couplingd.sock");
+  EXPECT_EQ(config->DatabasePath(), "/var/lib/couplingd/history.db");
+  ASSERT_EQ(config->axes.size(), 1u);
+  EXPECT_EQ(config->axes[0].reasoning.Text(), "hellaswag.acc_norm");
+  EXPECT_EQ(config->axes[0].truthfulness.Text(), "truthfulqa_mc2.acc");
+  ASSERT_EQ(config->rules.size(), 5u);
+  EXPECT_EQ(config->rules[0].kind, "phase");
+}
+
+TEST(Config, ReadsEverySpelling) {
+  const auto config = ParseConfig(R"(
+store: {path: state}
+runs:
+  - {name: a, path: ../runs/a, tokens_per_step: 2M, parameters: 1.4B, schedule: log, preserve: hardlink}
+  - name: b
+    family: pair
+    path: /runs/b
+    schedule: {kind: every, every: 5}
+    overdue_after: 1h30m
+packs: [packs/arc, truthfulqa]
+axes:
+  - {name: x, reasoning: arc_easy.acc, truthfulness: crows_pairs_english.unstereotyped, level: 0.9}
+evaluation: {memory_limit: 8GiB, limit_items: 100, timeout: 90s, bos: true, device: "cuda:1"}
+coupling: {bounds: {tax: -0.2}}
+rules:
+  - {name: r, kind: phase, axes: x, severity: critical}
+sinks:
+  - {name: s, kind: slack, url_file: "credential:slack"}
+  - {name: t, kind: webhook, url_file: secrets/url}
+)",
+                                  "/etc/couplingd/couplingd.yaml");
+  ASSERT_TRUE(config) << config.error().Text();
+  EXPECT_EQ(config->store.path, "/etc/couplingd/state");
+  EXPECT_EQ(config->runs[0].path, "/etc/runs/a");
+  EXPECT_EQ(config->runs[0].family, "a");
+  EXPECT_EQ(config->runs[0].tokens_per_step, 2e6);
+  EXPECT_EQ(config->runs[0].parameters, 1.4e9);
+  EXPECT_EQ(config->runs[0].schedule.kind, ScheduleKind::kLog);
+  EXPECT_EQ(config->runs[0].preserve, Preserve::kHardlink);
+  EXPECT_EQ(config->runs[1].schedule.every, 5);
+  EXPECT_EQ(config->runs[1].overdue_after, std::chrono::minutes(90));
+  EXPECT_EQ(config->packs[0], "/etc/couplingd/packs/arc");
+  EXPECT_EQ(config->packs[1], "truthfulqa");
+  EXPECT_EQ(config->axes[0].level, 0.9);
+  EXPECT_EQ(config->evaluation.memory_limit, 8ull << 30);
+  EXPECT_EQ(config->evaluation.limit_items, 100);
+  EXPECT_EQ(config->evaluation.bos, "true");
+  EXPECT_EQ(config->coupling.bounds.tax, -0.2);
+  EXPECT_EQ(config->rules[0].severity, Severity::kCritical);
+  EXPECT_EQ(config->sinks[0].url_file, "credential:slack");
+  EXPECT_EQ(config->sinks[1].url_file, "/etc/couplingd/secrets/url");
+}
+
+TEST(Config, ListsAllProblemsWithLineFieldAndHint) {
+  const std::string error = ErrorOf(R"(stor: {}
+runs:
+  - name: a
+    path: /a
+    schedul: log
+  - name: b
+    tokens_per_step: many
+evaluation:
+  attempts: 0
+)");
+  EXPECT_THAT(
+      error,
+      HasSubstr("/etc/couplingd/couplingd.yaml:1: stor: unknown key (did you mean \"store\"?)"));
+  EXPECT_THAT(error, HasSubstr(":5: runs[0].schedul: unknown key (did you mean \"schedule\"?)"));
+  EXPECT_THAT(error, HasSubstr(":6: runs[1]: the key \"path\" is missing"));
+  EXPECT_THAT(error, HasSubstr(":7: runs[1].tokens_per_step: \"many\" is not a count"));
+  EXPECT_THAT(error, HasSubstr(":9: evaluation.attempts: 0 is outside 1 to 100"));
+}
+
+TEST(Config, RefusesWhatYamlItselfWouldLetPass) {
+  EXPECT_THAT(ErrorOf("log_level: info\nlog_level: debug\n"),
+              HasSubstr(":2: the key \"log_level\" stands twice"));
+  EXPECT_THAT(ErrorOf("log_level: info\n---\nlog_level: debug\n"),
+              HasSubstr("second YAML document"));
+  EXPECT_THAT(ErrorOf("packs: [a, b\n"), HasSubstr("not valid YAML"));
+  EXPECT_THAT(ErrorOf("packs: \"\xff\"\n"), HasSubstr("not UTF-8"));
+  EXPECT_THAT(ErrorOf("[1, 2]"), HasSubstr("must be a mapping"));
+  EXPECT_THAT(ErrorOf(std::string(2u << 20, '#')), HasSubstr("at most 1048576"));
+  EXPECT_THAT(ErrorOf("packs: " + std::string(5000, '[')), HasSubstr("not valid YAML"));
+}
+
+TEST(Config, BoundsAliasesThatUnfold) {
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 12; ++i) {
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int j = 0; j < 10; ++j) bomb += (j ? ", *a" : "*a") + std::to_string(i - 1);
+    bomb += "]\n";
+  }
+  EXPECT_THAT(ErrorOf(bomb), HasSubstr("more than 100000 values, aliases unfolded"));
+  EXPECT_THAT(ErrorOf("packs: &p [*p]\n"), HasSubstr("an alias stands inside what it names"));
+}
+
+TEST(Config, KeepsSecretsOutOfTheFileAndOutOfErrors) {
+  const std::string inline_url =
+      ErrorOf("sinks:\n  - {name: s, kind: slack, url: \"https://hooks.example/T0/secret\"}\n");
+  EXPECT_THAT(inline_url, HasSubstr("sinks[0].url: unknown key"));
+  EXPECT_THAT(inline_url, HasSubstr("url_file: PATH"));
+  EXPECT_THAT(inline_url, Not(HasSubstr("T0/secret")));
+  const std::string in_file_key = ErrorOf(
+      "sinks:\n  - {name: s, kind: slack, url_file: \"https://hooks.example/T0/secret\"}\n");
+  EXPECT_THAT(in_file_key, HasSubstr("secrets do not stand in this file"));
+  EXPECT_THAT(in_file_key, Not(HasSubstr("T0/secret")));
+}
+
+TEST(Config, RefusesKeysThatTheKindDoesNotUse) {
+  EXPECT_THAT(ErrorOf("rules:\n  - name: r\n    kind: bad_checkpoint\n    horizon: 3\n"),
+              HasSubstr(":4: rules[0].horizon: the kind bad_checkpoint does not use this key"));
+  EXPECT_THAT(ErrorOf("runs: [{name: a, path: /a, schedule: {kind: final, every: 2}}]"),
+              HasSubstr("runs[0].schedule.every: the kind final does not use this key"));
+  EXPECT_THAT(ErrorOf("executor: {command: [x]}"), HasSubstr("the kind local does not use"));
+  EXPECT_THAT(ErrorOf("executor: {kind: command}"), HasSubstr("needs the key \"command\""));
+}
+
+TEST(Config, RefusesContradictions) {
+  EXPECT_THAT(ErrorOf("runs:\n  - {name: a, path: /a}\n  - {name: a, path: /b}\n"),
+              HasSubstr(":3: runs[1].name: \"a\" is already used by runs[0]"));
+  EXPECT_THAT(ErrorOf("runs:\n  - {name: a, path: /a}\n  - {name: b, path: /a/}\n"),
+              HasSubstr("runs[1].path: \"/a\" is already used"));
+  EXPECT_THAT(ErrorOf("rules: [{name: r, kind: phase, axes: defualt}]"),
+              HasSubstr("did you mean \"default\"?"));
+  EXPECT_THAT(ErrorOf("store: {path: /a/state}\nruns: [{name: a, path: /a}]"),
+              HasSubstr("lies in this watched directory"));
+  EXPECT_THAT(ErrorOf("store: {path: /" + std::string(120, 'x') + "}"),
+              HasSubstr("longer than the 107 bytes"));
+  EXPECT_THAT(ErrorOf("coupling: {bounds: {tax: 1, bonus: 0}}"), HasSubstr("tax lies above bonus"));
+  EXPECT_THAT(ErrorOf("axes: [{name: a, reasoning: t.m, truthfulness: t.m}]"),
+              HasSubstr("both axes are the same"));
+}
+
+TEST(Config, RefusesWrongTypesByName) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"watch: {quiet_local: 5}", "is not a duration"},
+      {"evaluation: {memory_limit: 8}", "is not a size"},
+      {"evaluation: {threads: 1.5}", "is not a whole number"},
+      {"evaluation: {device: gpu}", "is not a device"},
+      {"evaluation: {dtype: fp8}", "is not one of auto, fp32, bf16, fp16"},
+      {"watch: {follow_symlinks: yes}", "is not one of true, false"},
+      {"server: {listen: nowhere}", "is not an address"},
+      {"log_level:", "has no value"},
+      {"packs: one", "must be a list"},
+      {"runs: {name: a}", "must be a list"},
+      {"store: [a]", "must be a mapping"},
+      {"axes: [{name: a, reasoning: acc, truthfulness: t.m}]", "is not TASK.METRIC"},
+      {"runs: [{name: a, path: ~/runs}]", "absolute path"},
+      {"coupling: {min_decades: .nan}", "is not a number"},
+  };
+  for (const auto& [yaml, cause] : cases) EXPECT_THAT(ErrorOf(yaml), HasSubstr(cause)) << yaml;
+}
+
+TEST(Config, AMissingFileIsNamed) {
+  const auto config = LoadConfig("/nowhere/couplingd.yaml");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().kind, ErrorKind::kNotFound);
+  EXPECT_THAT(config.error().message, HasSubstr("/nowhere/couplingd.yaml"));
+}
+
+TEST(CheckEnvironment, NamesWhatIsMissing) {
+  const std::string folder = ::testing::TempDir() + "check_environment";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/url") << "https://hooks.example/x\n";
+  ::chmod((folder + "/url").c_str(), 0644);
+  const auto config = ParseConfig(
+      "store: {path: state}\nruns: [{name: a, path: absent}]\npacks: [absent.json]\n"
+      "sinks: [{name: s, kind: slack, url_file: url}]\n",
+      folder + "/c.yaml");
+  ASSERT_TRUE(config) << config.error().Text();
+  const auto problems = CheckEnvironment(*config);
+  ASSERT_EQ(problems.size(), 3u) << ::testing::PrintToString(problems);
+  EXPECT_THAT(problems[0], HasSubstr("runs[0].path: " + folder + "/absent: No such file"));
+  EXPECT_THAT(problems[1], HasSubstr("packs[0]"));
+  EXPECT_THAT(problems[2], HasSubstr("sinks[0].url_file"));
+}
+
+}  // namespace
+}  // namespace couplingd

@@ -1,0 +1,141 @@
+#include "probes/evaluator/evaluation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <map>
+
+#include "base/files.h"
+#include "history/score_file.h"
+#include "probes/tokenizer/tokenizer.h"
+#include "tests/probes/evaluator/tiny_checkpoint.h"
+#include "tests/probes/model/fixtures.h"
+
+namespace couplingd {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+struct Answer {
+  Result<std::string> result;
+  std::map<std::string, int> frames;  // how many of each kind
+};
+
+Answer Ask(const EvaluationSettings& settings) {
+  std::map<std::string, int> frames;
+  Result<std::string> result =
+      Evaluate(settings, SystemClock(), [&](std::string_view frame) -> Status {
+        const JsonDocument json = TRY(ParseJson(frame, "frame"));
+        ++frames[TRY(GetString(json, "frame", "frame"))];
+        return {};
+      });
+  return {std::move(result), std::move(frames)};
+}
+
+// log p(choice | context) by one pass over the whole text.
+double Naive(Decoder& decoder, const Tokenizer& tokenizer, const std::string& context,
+             const std::string& continuation) {
+  const auto whole = tokenizer.Encode(context + continuation, false).value();
+  const auto prefix = tokenizer.Encode(context, false).value();
+  const auto logits = decoder.Logits(std::span(whole).first(whole.size() - 1)).value();
+  const auto vocabulary = static_cast<std::size_t>(decoder.config().vocab_size);
+  double sum = 0;
+  for (std::size_t k = prefix.size(); k < whole.size(); ++k) {
+    const float* row = logits.data() + (k - 1) * vocabulary;
+    double normaliser = 0;
+    for (std::size_t i = 0; i < vocabulary; ++i) {
+      normaliser += std::exp(static_cast<double>(row[i]));
+    }
+    sum += row[whole[k]] - std::log(normaliser);
+  }
+  return sum;
+}
+
+TEST(Evaluation, StoresTheLogLikelihoodOfEveryChoice) {
+  const TinyCheckpoint tiny;
+  const Pack pack = TinyPack();
+  const Answer answer = Ask(tiny.Settings(pack));
+  ASSERT_TRUE(answer.result) << answer.result.error().Text();
+  EXPECT_EQ(answer.frames.at("start"), 1);
+  EXPECT_EQ(answer.frames.at("task"), 1);
+  EXPECT_GE(answer.frames.at("progress"), 1);
+
+  const JsonDocument frame = ParseJson(*answer.result, "result").value();
+  EXPECT_EQ(GetString(frame, "model_type", "result").value(), "llama");
+  EXPECT_EQ(GetString(frame, "device", "result").value(), "cpu");
+  EXPECT_EQ(GetString(frame, "dtype", "result").value(), "fp32");
+  const JsonValue& tokens = *FindMember(frame, "tokens");
+  EXPECT_LT(GetInt(tokens, "trie", "result").value(),
+            GetInt(tokens, "naive", "result").value() / 2);
+
+  const JsonValue& result = (*FindMember(frame, "packs"))[0];
+  const TaskPlan plan =
+      ReadPlanFile(tiny.scores(), GetString(result, "plan_hash", "result").value()).value();
+  const TaskScores scores =
+      ReadScoreFile(tiny.scores(), GetString(result, "scores_hash", "result").value()).value();
+  ASSERT_EQ(scores.scores.size(), pack.items.size());
+  EXPECT_EQ(plan.items[3].id, pack.items[3].id);
+  const LoadedDecoder loaded = LoadFixture("llama_gqa");
+  const auto tokenizer = LoadTokenizer(tiny.checkpoint()).value();
+  for (std::size_t i = 0; i < pack.items.size(); ++i) {
+    for (std::size_t choice = 0; choice < pack.items[i].choices.size(); ++choice) {
+      const double expected = Naive(*loaded.decoder, *tokenizer, pack.items[i].ContextOf(choice),
+                                    pack.Continuation(pack.items[i], choice));
+      EXPECT_NEAR(scores.scores[i][choice].log_likelihood, expected, 2e-4);
+    }
+  }
+}
+
+TEST(Evaluation, WritesSampleRowsWhenAskedTo) {
+  const TinyCheckpoint tiny;
+  EvaluationSettings settings = tiny.Settings(TinyPack());
+  settings.samples = tiny.root() + "/samples.jsonl";
+  settings.limit_items = 4;
+  ASSERT_TRUE(Ask(settings).result);
+  const std::string rows = ReadFile(settings.samples).value();
+  EXPECT_EQ(std::ranges::count(rows, '\n'), 4);
+}
+
+TEST(Evaluation, RefusesATokenizerThatDoesNotFitTheVocabulary) {
+  const TinyCheckpoint tiny;
+  const std::string path = tiny.checkpoint() + "/tokenizer.json";
+  std::string text = ReadFile(path).value();
+  text.replace(text.find(R"("T":30)"), 6, R"("T":99)");
+  WriteFileAtomically(path, text).value();
+  Pack pack = TinyPack();
+  pack.items[6].contexts = {"T:"};
+  const Answer answer = Ask(tiny.Settings(pack));
+  ASSERT_FALSE(answer.result);
+  EXPECT_EQ(answer.result.error().kind, ErrorKind::kInvalidData);
+  EXPECT_THAT(answer.result.error().message,
+              AllOf(HasSubstr("token id 99"), HasSubstr("\"item-6\""), HasSubstr("has 53")));
+}
+
+TEST(Evaluation, ReportsATruncatedShardAndWritesNothing) {
+  const TinyCheckpoint tiny;
+  const std::string path = tiny.checkpoint() + "/model.safetensors";
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 8);
+  const Answer answer = Ask(tiny.Settings(TinyPack()));
+  ASSERT_FALSE(answer.result);
+  EXPECT_THAT(answer.result.error().message, HasSubstr("model.safetensors"));
+  EXPECT_TRUE(ListDirectory(tiny.scores())->empty());
+}
+
+TEST(Evaluation, StopsWhenNobodyListens) {
+  const TinyCheckpoint tiny;
+  int frames = 0;
+  const auto result =
+      Evaluate(tiny.Settings(TinyPack()), SystemClock(), [&](std::string_view) -> Status {
+        return ++frames < 2 ? Status()
+                            : Status(Fail(ErrorKind::kUnavailable, "nobody reads any more"));
+      });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::kUnavailable);
+  EXPECT_EQ(frames, 2);
+}
+
+}  // namespace
+}  // namespace couplingd

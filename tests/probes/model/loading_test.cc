@@ -1,0 +1,196 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <map>
+
+#include "probes/checkpoint/hf_directory.h"
+#include "probes/checkpoint/weights_hasher.h"
+#include "probes/model/decoder.h"
+#include "tests/probes/model/fixtures.h"
+
+namespace couplingd {
+namespace {
+
+using testing::HasSubstr;
+
+// A copy of a fixture's tensors in memory, to be damaged.
+class MemorySource : public TensorSource {
+ public:
+  explicit MemorySource(const std::string& fixture) {
+    const HfWeights weights = OpenHfDirectory(FixtureDirectory(fixture)).value();
+    for (const TensorInfo& tensor : weights.source->tensors()) {
+      std::string bytes(tensor.bytes, '\0');
+      weights.source->Read(tensor, bytes.data()).value();
+      Add(tensor, std::move(bytes));
+    }
+  }
+
+  void Add(TensorInfo info, std::string bytes) {
+    info.bytes = bytes.size();
+    bytes_[info.name] = std::move(bytes);
+    tensors_.push_back(std::move(info));
+  }
+  void Remove(const std::string& name) {
+    std::erase_if(tensors_, [&](const TensorInfo& tensor) { return tensor.name == name; });
+  }
+  TensorInfo& Info(const std::string& name) {
+    return *std::ranges::find(tensors_, name, &TensorInfo::name);
+  }
+  void SetFirst(const std::string& name, float value) {
+    std::memcpy(bytes_.at(name).data(), &value, sizeof(value));
+  }
+
+  const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+  Status ReadPart(const TensorInfo& tensor, std::uint64_t begin, std::uint64_t size,
+                  void* into) const override {
+    ++reads_[tensor.name];
+    std::memcpy(into, bytes_.at(tensor.name).data() + begin, size);
+    return {};
+  }
+  Status CheckUnchanged() const override { return {}; }
+  const std::map<std::string, int>& reads() const { return reads_; }
+
+ private:
+  std::vector<TensorInfo> tensors_;
+  std::map<std::string, std::string> bytes_;
+  mutable std::map<std::string, int> reads_;
+};
+
+ModelConfig ConfigOf(const std::string& fixture) {
+  return LoadModelConfig(FixtureDirectory(fixture) + "/config.json").value();
+}
+
+Error LoadError(const MemorySource& source, const std::string& fixture,
+                const DecoderOptions& options = {}) {
+  const auto loaded = LoadDecoder(source, ConfigOf(fixture), {}, options);
+  return loaded ? Error{.message = "loaded"} : loaded.error();
+}
+
+TEST(Loading, ReadsEveryTensorOnceAndHashesItAsStored) {
+  const MemorySource source("gpt_neox_parallel");
+  const auto loaded = LoadDecoder(source, ConfigOf("gpt_neox_parallel"), {});
+  ASSERT_TRUE(loaded) << loaded.error().Text();
+  EXPECT_EQ(source.reads().size(), source.tensors().size());
+  for (const auto& [name, count] : source.reads()) EXPECT_EQ(count, 1) << name;
+  WeightsHasher hasher;
+  EXPECT_EQ(loaded->weights_hash, hasher.Finish(source).value());
+}
+
+TEST(Loading, NamesMissingTensors) {
+  MemorySource source("llama_gqa");
+  source.Remove("model.layers.1.self_attn.k_proj.weight");
+  const Error error = LoadError(source, "llama_gqa");
+  EXPECT_EQ(error.kind, ErrorKind::kInvalidData);
+  EXPECT_THAT(error.message, HasSubstr("lacks model.layers.1.self_attn.k_proj.weight"));
+}
+
+TEST(Loading, NamesTensorsOfTheWrongShape) {
+  MemorySource source("llama_gqa");
+  TensorInfo& info = source.Info("model.layers.0.mlp.up_proj.weight");
+  std::swap(info.shape[0], info.shape[1]);
+  const Error error = LoadError(source, "llama_gqa");
+  EXPECT_EQ(error.kind, ErrorKind::kInvalidData);
+  EXPECT_THAT(error.message,
+              HasSubstr("model.layers.0.mlp.up_proj.weight is [16, 28] and not [28, 16]"));
+}
+
+TEST(Loading, RefusesTensorsThatTheFamilyHasNoPlaceFor) {
+  MemorySource source("llama_gqa");
+  source.Add({.name = "model.layers.0.self_attn.q_norm.weight", .shape = {4}},
+             std::string(16, '\0'));
+  const Error error = LoadError(source, "llama_gqa");
+  EXPECT_EQ(error.kind, ErrorKind::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("model.layers.0.self_attn.q_norm.weight"));
+}
+
+TEST(Loading, IgnoresSavedBuffers) {
+  MemorySource source("gpt2_plain");
+  source.Add({.name = "transformer.h.0.attn.bias", .dtype = DType::kU8, .shape = {1, 1, 2, 2}},
+             std::string(4, '\1'));
+  EXPECT_EQ(LoadError(source, "gpt2_plain").message, "loaded");
+}
+
+TEST(Loading, RefusesNanAndInfinityByTheTensorsName) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    MemorySource source("gpt2_plain");
+    source.SetFirst("transformer.h.1.mlp.c_fc.weight", bad);
+    const Error error = LoadError(source, "gpt2_plain");
+    EXPECT_EQ(error.kind, ErrorKind::kInvalidData);
+    EXPECT_THAT(error.message,
+                HasSubstr("\"transformer.h.1.mlp.c_fc.weight\" holds NaN or infinity"));
+  }
+}
+
+TEST(Loading, RefusesIntegerWeights) {
+  MemorySource source("gpt2_plain");
+  source.Info("transformer.wte.weight").dtype = DType::kI32;
+  const Error error = LoadError(source, "gpt2_plain");
+  EXPECT_EQ(error.kind, ErrorKind::kUnsupported);
+  EXPECT_THAT(error.message, HasSubstr("\"transformer.wte.weight\" holds I32"));
+}
+
+TEST(Loading, PrefersTheTieFlagOverAHeadThatDiffersAndSaysSo) {
+  MemorySource source("llama_tied_mha");
+  const TensorInfo embedding = source.Info("model.embed_tokens.weight");
+  source.Add({.name = "lm_head.weight", .dtype = embedding.dtype, .shape = embedding.shape},
+             std::string(embedding.bytes, '\0'));
+  const auto loaded = LoadDecoder(source, ConfigOf("llama_tied_mha"), {});
+  ASSERT_TRUE(loaded) << loaded.error().Text();
+  EXPECT_THAT(loaded->notes, testing::ElementsAre(HasSubstr("lm_head.weight differs")));
+  const ExpectedLogits expected = ReadExpected("llama_tied_mha");
+  EXPECT_LT(LargestDifference(loaded->decoder->Logits(expected.tokens).value(), expected.logits),
+            2e-5);
+}
+
+TEST(Loading, StripsTheWrappersOfTrainers) {
+  MemorySource source("llama_gqa");
+  MemorySource wrapped("llama_gqa");
+  for (const TensorInfo& tensor : source.tensors()) {
+    std::string bytes(tensor.bytes, '\0');
+    source.Read(tensor, bytes.data()).value();
+    wrapped.Remove(tensor.name);
+    TensorInfo renamed = tensor;
+    renamed.name = "module._orig_mod." + tensor.name;
+    wrapped.Add(renamed, std::move(bytes));
+  }
+  EXPECT_EQ(LoadError(wrapped, "llama_gqa").message, "loaded");
+}
+
+TEST(Loading, RefusesTwoSpellingsOfOneTensor) {
+  MemorySource source("gpt2_plain");
+  const TensorInfo bias = source.Info("transformer.ln_f.bias");
+  source.Add({.name = "ln_f.beta", .dtype = bias.dtype, .shape = bias.shape},
+             std::string(bias.bytes, '\0'));
+  EXPECT_THAT(LoadError(source, "gpt2_plain").message, HasSubstr("two spellings of one name"));
+}
+
+TEST(Loading, LeavesLogitsThatOverflowToBeReportedByTheForwardPass) {
+  MemorySource source("llama_gqa");
+  source.SetFirst("model.norm.weight", 3e38f);
+  const auto loaded = LoadDecoder(source, ConfigOf("llama_gqa"), {});
+  ASSERT_TRUE(loaded) << loaded.error().Text();
+  ForwardPlan plan;
+  plan.tokens = {1, 2, 3, 4};
+  plan.segments = {{0, 4, -1, 0, 0}};
+  plan.packs = {{0, 1, 0, 4, 0, 4}};
+  plan.reads = {{0, 5}, {1, 5}, {2, 5}, {3, 5}};
+  std::vector<TokenScore> scores(4);
+  const Status status = loaded->decoder->Run(plan, 0, scores);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().kind, ErrorKind::kInvalidData);
+  EXPECT_THAT(status.error().message, HasSubstr("logits are NaN or infinite"));
+}
+
+TEST(Loading, ObeysTheMemoryLimit) {
+  const MemorySource source("gpt2_plain");
+  const Error error = LoadError(source, "gpt2_plain", {.memory_limit_bytes = 1000});
+  EXPECT_EQ(error.kind, ErrorKind::kExhausted);
+  EXPECT_THAT(error.message, HasSubstr("memory limit"));
+}
+
+}  // namespace
+}  // namespace couplingd

@@ -1,0 +1,132 @@
+#include "probes/scoring/scorer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "tests/probes/model/fixtures.h"
+
+namespace couplingd {
+namespace {
+
+bool GoOn(std::size_t, std::size_t) { return true; }
+
+// Questions that share a preamble, each with answers that share beginnings.
+std::vector<ScoringRequest> TreeOfRequests(unsigned seed, TokenId vocabulary) {
+  std::mt19937 random(seed);
+  const auto tokens = [&](int count) {
+    std::vector<TokenId> made;
+    for (int i = 0; i < count; ++i) made.push_back(static_cast<TokenId>(random() % vocabulary));
+    return made;
+  };
+  const auto append = [](std::vector<TokenId> to, const std::vector<TokenId>& more) {
+    to.insert(to.end(), more.begin(), more.end());
+    return to;
+  };
+  std::vector<ScoringRequest> requests;
+  const std::vector<TokenId> preamble = tokens(21);
+  for (int question = 0; question < 12; ++question) {
+    const std::vector<TokenId> context =
+        append(preamble, tokens(3 + static_cast<int>(random() % 8)));
+    const std::vector<TokenId> begun = append(context, tokens(2));
+    for (int answer = 0; answer < 5; ++answer) {
+      requests.push_back(
+          {append(answer % 2 == 0 ? begun : context, tokens(1 + static_cast<int>(random() % 9))),
+           static_cast<int>(context.size())});
+    }
+  }
+  requests.push_back({tokens(30), 1});
+  return requests;
+}
+
+// One pass per request, log-softmax in double.
+ContinuationScore Naive(Decoder& decoder, const ScoringRequest& request) {
+  const std::size_t vocabulary = static_cast<std::size_t>(decoder.config().vocab_size);
+  const auto logits =
+      decoder.Logits(std::span(request.tokens).first(request.tokens.size() - 1)).value();
+  ContinuationScore score{.is_greedy = true};
+  for (std::size_t k = static_cast<std::size_t>(request.scored_from); k < request.tokens.size();
+       ++k) {
+    const float* row = logits.data() + (k - 1) * vocabulary;
+    double sum = 0;
+    for (std::size_t i = 0; i < vocabulary; ++i) sum += std::exp(static_cast<double>(row[i]));
+    score.log_likelihood += row[request.tokens[k]] - std::log(sum);
+    score.is_greedy =
+        score.is_greedy && std::max_element(row, row + vocabulary) - row == request.tokens[k];
+  }
+  return score;
+}
+
+class EveryFamily : public testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(Scorer, EveryFamily,
+                         testing::Values("llama_gqa", "llama_rope_llama3", "gpt2_plain",
+                                         "gpt_neox_parallel"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(EveryFamily, ScoresTheTrieAsOnePassPerRequestWould) {
+  for (const bool plain : {false, true}) {
+    const LoadedDecoder loaded = LoadFixture(GetParam(), {}, {.plain_attention = plain});
+    SetComputeThreads(1);
+    const auto requests = TreeOfRequests(3, 53);
+    std::vector<ContinuationScore> expected;
+    for (const ScoringRequest& request : requests) {
+      expected.push_back(Naive(*loaded.decoder, request));
+    }
+    for (const int budget : {5, 40, 4096}) {
+      const ScoringPlan plan = PlanScoring(requests, budget).value();
+      const auto scores = ScoreRequests(*loaded.decoder, plan, GoOn);
+      ASSERT_TRUE(scores) << scores.error().Text();
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        const double tokens =
+            static_cast<double>(requests[i].tokens.size()) - requests[i].scored_from;
+        EXPECT_NEAR((*scores)[i].log_likelihood, expected[i].log_likelihood, 1e-5 * tokens);
+        EXPECT_EQ((*scores)[i].is_greedy, expected[i].is_greedy);
+      }
+    }
+  }
+}
+
+TEST(Scorer, GivesBitEqualScoresInAnyOrderOfRequests) {
+  const LoadedDecoder loaded = LoadFixture("llama_gqa");
+  auto requests = TreeOfRequests(5, 53);
+  const auto scores =
+      ScoreRequests(*loaded.decoder, PlanScoring(requests, 64).value(), GoOn).value();
+  std::ranges::reverse(requests);
+  auto reversed = ScoreRequests(*loaded.decoder, PlanScoring(requests, 64).value(), GoOn).value();
+  std::ranges::reverse(reversed);
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    EXPECT_EQ(scores[i].log_likelihood, reversed[i].log_likelihood);
+  }
+}
+
+TEST(Scorer, FindsGreedyContinuations) {
+  const LoadedDecoder loaded = LoadFixture("gpt2_plain");
+  ScoringRequest request{{7, 3, 11}, 3};
+  for (int i = 0; i < 4; ++i) {
+    const auto logits = loaded.decoder->Logits(request.tokens).value();
+    const auto last = logits.end() - 53;
+    request.tokens.push_back(static_cast<TokenId>(std::max_element(last, logits.end()) - last));
+  }
+  ScoringRequest other = request;
+  other.tokens.back() = (other.tokens.back() + 1) % 53;
+  const auto plan = PlanScoring(std::vector{request, other}, 64).value();
+  const auto scores = ScoreRequests(*loaded.decoder, plan, GoOn).value();
+  EXPECT_TRUE(scores[0].is_greedy);
+  EXPECT_FALSE(scores[1].is_greedy);
+}
+
+TEST(Scorer, StopsWhenToldTo) {
+  const LoadedDecoder loaded = LoadFixture("gpt2_plain");
+  const auto plan = PlanScoring(TreeOfRequests(1, 53), 16).value();
+  const auto scores =
+      ScoreRequests(*loaded.decoder, plan, [](std::size_t done, std::size_t) { return done < 2; });
+  ASSERT_FALSE(scores);
+  EXPECT_EQ(scores.error().kind, ErrorKind::kCancelled);
+}
+
+}  // namespace
+}  // namespace couplingd

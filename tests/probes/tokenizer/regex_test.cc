@@ -1,0 +1,153 @@
+#include "probes/tokenizer/regex.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "probes/tokenizer/oniguruma.h"
+#include "probes/tokenizer/unicode.h"
+#include "tests/probes/tokenizer/fixtures.h"
+
+namespace couplingd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<std::string> Matches(std::string_view pattern, std::string_view text) {
+  const Regex regex = Unwrap(Regex::Compile(pattern));
+  std::vector<std::string> found;
+  for (const TextSpan& match : Unwrap(regex.FindAll(text))) {
+    found.emplace_back(text.substr(match.begin, match.end - match.begin));
+  }
+  return found;
+}
+
+// data/character_classes.json: {"class": [[first, last], …]} over the code points that Unicode 14
+// assigns.
+class CharacterClasses : public testing::Test {
+ protected:
+  std::set<char32_t> Members(const std::string& name) const {
+    std::set<char32_t> members;
+    for (const JsonValue& range : classes_[name.c_str()].GetArray()) {
+      for (char32_t c = range[0].GetUint(); c <= range[1].GetUint(); ++c) members.insert(c);
+    }
+    return members;
+  }
+
+  template <typename IsMember>
+  void ExpectMembers(const std::string& name, IsMember is_member) const {
+    const std::set<char32_t> expected = Members(name);
+    ASSERT_FALSE(expected.empty()) << name;
+    std::vector<std::string> wrong;
+    for (const char32_t c : assigned_) {
+      if (is_member(c) != expected.contains(c))
+        wrong.push_back(fmt::format("{:x}", static_cast<std::uint32_t>(c)));
+    }
+    EXPECT_EQ(wrong.size(), 0u) << name << ": " << testing::PrintToString(wrong).substr(0, 300);
+  }
+
+  const JsonDocument classes_ = ReadFixture("character_classes.json");
+  const std::set<char32_t> assigned_ = Members("assigned");
+};
+
+TEST_F(CharacterClasses, OfRegexesAreThoseOfOniguruma) {
+  std::string text;
+  for (const char32_t c : assigned_) AppendUtf8(text, c);
+  for (const auto& entry : classes_.GetObject()) {
+    const std::string pattern = TextOf(entry.name);
+    if (pattern[0] != '\\' && pattern[0] != '[' && pattern[0] != '(') continue;
+    const Regex regex = Unwrap(Regex::Compile(pattern));
+    std::set<char32_t> found;
+    for (TextSpan match : Unwrap(regex.FindAll(text))) {
+      while (match.begin < match.end) found.insert(NextCodePoint(text, match.begin));
+    }
+    ExpectMembers(pattern, [&](char32_t c) { return found.contains(c); });
+  }
+}
+
+TEST_F(CharacterClasses, OfPredicatesAreThoseOfTheReference) {
+  ExpectMembers("numeric", IsNumeric);
+  ExpectMembers("punctuation", IsPunctuation);
+  ExpectMembers("word", IsWord);
+  ExpectMembers("\\s", IsWhitespace);
+}
+
+TEST(Regex, FindsWithoutOverlapFromTheLeft) {
+  EXPECT_THAT(Matches("aa|a", "aaab a"), ElementsAre("aa", "a", "a"));
+  EXPECT_THAT(Matches(R"(\s+(?!\S)|\s+)", "a   b \n"), ElementsAre("  ", " ", " \n"));
+}
+
+TEST(Regex, TakesAnEmptyMatchOnlyWhereNoneHasJustEnded) {
+  EXPECT_THAT(Matches("a*", "baac\xC3\xA9"), ElementsAre("", "aa", "", ""));
+  EXPECT_THAT(Matches("", "ab"), ElementsAre("", "", ""));
+  EXPECT_THAT(Matches("a*", ""), ElementsAre(""));
+}
+
+TEST(Regex, CountsNextLineAsABlankButNotTheMongolianVowelSeparator) {
+  EXPECT_THAT(Matches(R"(\s)", "a\xC2\x85\xE1\xA0\x8E\xE3\x80\x80z"),
+              ElementsAre("\xC2\x85", "\xE3\x80\x80"));
+  EXPECT_THAT(Matches(R"([^\S\n])", "a\n\xC2\x85z"), ElementsAre("\xC2\x85"));
+}
+
+TEST(Regex, ReadsTheDialectOfOniguruma) {
+  EXPECT_THAT(Matches(R"(\h+)", "xfF09g"), ElementsAre("fF09"));
+  EXPECT_THAT(Matches(R"(\v)", "\n\v\f"), ElementsAre("\v"));
+  EXPECT_THAT(Matches("[^(b|[c,])]+", "ab(c),d"), ElementsAre("a", "d"));
+  EXPECT_THAT(Matches("[a-z&&[^aeiou]&&[^x]]+", "abcxd"), ElementsAre("bc", "d"));
+  EXPECT_THAT(Matches("[^a-c&&b-d]+", "abcd"), ElementsAre("a", "d"));
+  EXPECT_THAT(Matches("[a&&]|b", "ab"), ElementsAre("b"));
+  EXPECT_THAT(Matches("[]a]+|[^]a]", "]ab"), ElementsAre("]a", "b"));
+  EXPECT_THAT(Matches("[\\W\\d]+", "a1-b"), ElementsAre("1-"));
+  EXPECT_THAT(Matches("(?m:a.b)", "a\nb"), ElementsAre("a\nb"));
+  EXPECT_THAT(Matches("a.b", "a\nb"), ElementsAre());
+  EXPECT_THAT(Matches("^b$", "a\nb\nc"), ElementsAre("b"));
+  EXPECT_THAT(Matches("a(?i)b|C", "aB ac C c"), ElementsAre("aB", "ac"));
+  EXPECT_THAT(Matches("(?i:'s|'T)", "'S 't 'x '\xC5\xBF"), ElementsAre("'S", "'t", "'\xC5\xBF"));
+  EXPECT_THAT(Matches(R"(\bq\B)", "qa q aq"), ElementsAre("q"));
+  EXPECT_THAT(Matches(R"(\u0061\x{62}\x63)", "abc"), ElementsAre("abc"));
+}
+
+TEST(Regex, RepeatsAsOniguruma) {
+  EXPECT_THAT(Matches("a{1,2}+a", "aaaa"), ElementsAre("aaaa"));
+  EXPECT_THAT(Matches("a++a|b", "aaab"), ElementsAre("b"));
+  EXPECT_THAT(Matches("xa{,2}", "xaaa"), ElementsAre("xaa"));
+  EXPECT_THAT(Matches("a{2}?b", "aab b"), ElementsAre("aab", "b"));
+  EXPECT_THAT(Matches("a{1,3}?", "aa"), ElementsAre("a", "a"));
+  EXPECT_THAT(Matches("ba+*", "baab"), ElementsAre("baa", "b"));
+  EXPECT_THAT(Matches("a{|{,}", "a{ {,}"), ElementsAre("a{", "{,}"));
+}
+
+TEST(Regex, RefusesUnderIgnoredCaseWhatTheEnginesWidenDifferently) {
+  for (const std::string_view pattern :
+       {"(?i)\\p{Lu}", "(?i:[a\\p{Ll}])", "a(?i)[\\W_]", "(?i:[a-z&&[^b]])"}) {
+    const auto regex = Regex::Compile(pattern);
+    ASSERT_FALSE(regex) << pattern;
+    EXPECT_EQ(regex.error().kind, ErrorKind::kUnsupported);
+    EXPECT_THAT(regex.error().message, HasSubstr("under (?i)"));
+  }
+  EXPECT_THAT(Matches("(?i:x)[\\p{Lu}]|(?i-i:\\p{Ll})", "XA a"), ElementsAre("XA", "a"));
+  EXPECT_THAT(Matches("(?i:[^a\\s\\p{N}]+)", "Ab1 \xC3\x89"), ElementsAre("b", "\xC3\x89"));
+}
+
+TEST(Regex, SaysSoWhereASearchIsTooExpensive) {
+  const Regex regex = Unwrap(Regex::Compile("(?:a|a)+[bc]"));
+  const auto matches = regex.FindAll(std::string(64, 'a'));
+  ASSERT_FALSE(matches);
+  EXPECT_EQ(matches.error().kind, ErrorKind::kExhausted);
+  EXPECT_THAT(matches.error().message, HasSubstr("(?:a|a)+[bc]"));
+}
+
+TEST(Regex, GetsThroughAMegabyteThatBacktracksDeeply) {
+  const std::string text(1 << 20, 'a');
+  EXPECT_EQ(Matches("(?:ab?|b)+c|a+", text).size(), 1u);
+}
+
+TEST(TranslateOniguruma, KeepsScriptsApartFromScriptExtensions) {
+  EXPECT_EQ(Unwrap(TranslateOniguruma(R"(\p{Han})")), R"([\p{sc:han}])");
+}
+
+}  // namespace
+}  // namespace couplingd
