@@ -42,8 +42,8 @@ struct TextSegment {
   std::optional<TokenId> id;
 };
 
-// Finds the tokens of one list, leftmost and longest. Immutable; may be used from any number of
-// threads.
+// Finds the tokens of one list, leftmost and longest.
+// Immutable; may be used from any number of threads.
 class AddedTokenMatcher {
  public:
   // `spellings[i]` is what the text must hold for tokens[i]; an empty one never matches.
@@ -60,8 +60,8 @@ class AddedTokenMatcher {
   std::optional<Match> LongestAt(std::string_view text, std::size_t start) const;
 
   std::vector<AddedToken> tokens_;
-  // A trie: edges by (node, byte); node 0 is the root. Each node knows the token that ends there,
-  // or -1.
+  // A trie: edges by (node, byte); node 0 is the root.
+  // Each node knows the token that ends there, or -1.
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> edges_;
   std::vector<std::int32_t> token_at_;
   bool starts_token_[256] = {};

@@ -99,8 +99,8 @@ Status BpeModel::SplitIntoSymbols(std::string_view piece, std::vector<TokenId>& 
   return {};
 }
 
-// A merge over the boundary would join a token that ends as `left` does to one that starts as
-// `right` does.
+// A merge over the boundary would join a token that ends
+// as `left` does to one that starts as `right` does.
 bool BpeModel::MayJoin(TokenId left, TokenId right) const {
   return !joints_ || joints_->contains(PairKey(ends_[left].last, ends_[right].first));
 }

@@ -19,8 +19,8 @@
 
 namespace couplingd {
 
-// Immutable after loading; Encode may be called from any number of threads, each with its own
-// Scratch.
+// Immutable after loading; Encode may be called from
+// any number of threads, each with its own Scratch.
 class BpeModel {
  public:
   // A symbol of the stretch being merged, in a doubly linked list within an array.
@@ -37,8 +37,8 @@ class BpeModel {
     std::vector<std::uint64_t> heap;  // rank and position of possible merges, the lowest on top
   };
 
-  // kUnsupported for any other type of model; kInvalidData where a merge names what is not in the
-  // vocabulary.
+  // kUnsupported for any other type of model; kInvalidData
+  // where a merge names what is not in the vocabulary.
   static Result<BpeModel> Parse(const JsonValue& json, const std::string& where);
 
   // Appends the ids of one piece (valid UTF-8): its characters are joined, lowest merge rank first
@@ -88,9 +88,9 @@ class BpeModel {
   bool ignore_merges_ = false;
   std::array<TokenId, 256> byte_ids_;   // of <0x00>…<0xFF>, -1 where missing
   std::vector<TokenId> character_ids_;  // of the first characters by code point, -1 where missing
-  // Which characters any merge joins: (last of the left token, first of the right one). Between
-  // others a long piece can be cut without changing the result. Absent where token texts do not
-  // tell.
+  // Which characters any merge joins: (last of the left token, first
+  // of the right one). Between others a long piece can be cut without
+  // changing the result. Absent where token texts do not tell.
   std::optional<boost::unordered_flat_set<std::uint64_t>> joints_;
   struct Ends {
     char32_t first;

@@ -1,6 +1,6 @@
-// The alphabet of byte-level tokenizers: each of the 256 bytes as one printable character. 33-126,
-// 161-172 and 174-255 stand for themselves, the other bytes in increasing order for U+0100, U+0101,
-// …
+// The alphabet of byte-level tokenizers: each of the 256 bytes as one
+// printable character. 33-126, 161-172 and 174-255 stand for
+// themselves, the other bytes in increasing order for U+0100, U+0101, …
 #pragma once
 
 #include <cstdint>

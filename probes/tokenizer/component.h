@@ -1,5 +1,5 @@
-// How the parts of a tokenizer.json are found: {"type": NAME, …} looked up in a table of name and
-// builder.
+// How the parts of a tokenizer.json are found: {"type":
+// NAME, …} looked up in a table of name and builder.
 #pragma once
 
 #include <functional>

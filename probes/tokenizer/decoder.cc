@@ -112,8 +112,8 @@ class FuseDecoder final : public TokenDecoder {
   Result<Tokens> Decode(Tokens tokens) const override { return Tokens{Join(tokens)}; }
 };
 
-// Takes up to `start` copies of a character off the front of each token and up to `stop` off its
-// end.
+// Takes up to `start` copies of a character off the
+// front of each token and up to `stop` off its end.
 class StripDecoder final : public TokenDecoder {
  public:
   StripDecoder(std::string content, std::int64_t start, std::int64_t stop)

@@ -48,8 +48,8 @@ std::string LiteralCodePoint(char32_t c);
 bool IsSetEscape(char letter);
 Result<CharacterSet> ParseSetEscape(PatternCursor& cursor, char letter, bool in_brackets);
 
-// An escape that is one code point (\n, \x{61}, \u0061, \., …); the cursor stands behind the
-// backslash.
+// An escape that is one code point (\n, \x{61}, \u0061,
+// \., …); the cursor stands behind the backslash.
 Result<char32_t> ParseCharacterEscape(PatternCursor& cursor);
 
 // A bracket class; the cursor stands behind the "[".

@@ -1,5 +1,5 @@
-// The names of character sets in Oniguruma's dialect, each as text that PCRE2 takes inside a
-// bracket class.
+// The names of character sets in Oniguruma's dialect,
+// each as text that PCRE2 takes inside a bracket class.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,7 @@
 
 namespace couplingd {
 
-// \w. Outside of brackets Oniguruma counts the superscript digits and fractions of Latin-1 among
-// them.
+// \w. Outside of brackets Oniguruma counts the superscript digits and fractions of Latin-1 too.
 std::string WordItems(bool in_brackets);
 
 // The name in \p{...}: a category, a POSIX name, a script or a binary property. Scripts are asked

@@ -41,8 +41,8 @@ struct Stretch {
   bool is_match = false;
 };
 
-// The whole of a text of `size` bytes as matches and the gaps between them. With `invert` gaps
-// count as matches.
+// The whole of a text of `size` bytes as matches and the
+// gaps between them. With `invert` gaps count as matches.
 std::vector<Stretch> CoverWithGaps(const std::vector<TextSpan>& matches, std::size_t size,
                                    bool invert);
 

@@ -1,5 +1,5 @@
-// How normalized text is cut into the pieces that the model encodes one by one: the field
-// "pre_tokenizer".
+// How normalized text is cut into the pieces that the
+// model encodes one by one: the field "pre_tokenizer".
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@
 
 namespace couplingd {
 
-// A text and the pieces it is cut into, in order, without overlap and none empty. What lies in no
-// piece is dropped.
+// A text and the pieces it is cut into, in order, without
+// overlap and none empty. What lies in no piece is dropped.
 struct PieceList {
   std::string text;
   std::vector<TextSpan> pieces;

@@ -11,7 +11,7 @@ namespace couplingd {
 namespace {
 
 // One match may try this many steps; backtracking over a megabyte of blanks takes a million.
-constexpr std::uint32_t kMatchLimit = 50'000'000;
+constexpr std::uint32_t kMatchLimit = 20'000'000;
 constexpr std::uint32_t kDepthLimit = 10'000'000;
 constexpr std::uint32_t kHeapLimitKiB = 512 << 10;
 

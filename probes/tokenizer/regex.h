@@ -28,9 +28,9 @@ class Regex {
   Regex& operator=(Regex&&) noexcept;
   ~Regex();
 
-  // All matches from left to right, without overlap; an empty one only where no match has just
-  // ended. REQUIRES: `text` is valid UTF-8. A search that exceeds its limits is kExhausted, never
-  // "no match".
+  // All matches from left to right, without overlap; an empty one only
+  // where no match has just ended. REQUIRES: `text` is valid UTF-8. A
+  // search that exceeds its limits is kExhausted, never "no match".
   Result<std::vector<TextSpan>> FindAll(std::string_view text) const;
 
  private:

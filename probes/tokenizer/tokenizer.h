@@ -1,6 +1,6 @@
-// Text to token ids and back, as the file tokenizer.json of a checkpoint says. The reference is the
-// Hugging Face library `tokenizers` on the same file: ids are equal to what it gives, or the file
-// is refused by name.
+// Text to token ids and back, as the file tokenizer.json of a checkpoint
+// says. The reference is the Hugging Face library `tokenizers` on the same
+// file: ids are equal to what it gives, or the file is refused by name.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ class Tokenizer {
   virtual std::optional<TokenId> IdOf(std::string_view token) const = 0;
   virtual TokenId largest_id() const = 0;
 
-  // As named by tokenizer_config.json, else by special_tokens_map.json; absent where neither names
-  // one.
+  // As named by tokenizer_config.json, else by
+  // special_tokens_map.json; absent where neither names one.
   virtual std::optional<TokenId> bos_id() const = 0;
   virtual std::optional<TokenId> eos_id() const = 0;
   // Absent where the configuration does not say, or says "infinite" (above 1e20).

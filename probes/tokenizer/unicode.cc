@@ -41,8 +41,8 @@ bool IsAscii(std::string_view text) {
   return true;
 }
 
-// The reference classifies punctuation with tables of this Unicode version, where two more code
-// points were in P.
+// The reference classifies punctuation with tables of this
+// Unicode version, where two more code points were in P.
 bool WasPunctuationInUnicode8(char32_t c) {
   if (c == 0x166D || c == 0x111C9) return true;
   if (!(U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_P_MASK)) return false;

@@ -1,5 +1,5 @@
-// The few questions about code points that tokenizers ask, over ICU. Texts are valid UTF-8 unless
-// said.
+// The few questions about code points that tokenizers
+// ask, over ICU. Texts are valid UTF-8 unless said.
 #pragma once
 
 #include <cstddef>

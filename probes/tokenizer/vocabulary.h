@@ -29,8 +29,8 @@ class Vocabulary {
   static constexpr std::size_t kMaxEntries = 2'000'000;
   static constexpr TokenId kMaxTokenId = 4'194'303;
 
-  // kInvalidData where the id is out of range, or text or id is taken; kUnsupported past
-  // kMaxEntries.
+  // kInvalidData where the id is out of range, or text
+  // or id is taken; kUnsupported past kMaxEntries.
   Status Add(std::string_view text, std::int64_t id, std::string_view where);
 
   std::optional<TokenId> IdOf(std::string_view text) const;

@@ -109,8 +109,8 @@ TEST(BadTokenizerFiles, NameWhatIsSupportedInstead) {
   EXPECT_THAT(tokenizer.error().hint, HasSubstr("ByteLevel, Split, Digits"));
 }
 
-// Every prefix of a good file, and the file with each byte changed: an answer or an error, never a
-// crash.
+// Every prefix of a good file, and the file with each
+// byte changed: an answer or an error, never a crash.
 TEST(BadTokenizerFiles, SurviveDamageAnywhere) {
   const std::string whole = Unwrap(ReadFile(TokenizerData("small.json")));
   ASSERT_TRUE(ParseTokenizer(whole, "", "whole"));

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <random>
 
 #include "tests/probes/tokenizer/fixtures.h"
@@ -126,10 +126,11 @@ TEST(Bpe, AgreesWithTheDefinitionOnShortAndLongPieces) {
 class MegabytePiece : public testing::Test {
  protected:
   static void ExpectFast(const Tokenizer& tokenizer, const std::string& text) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     const std::vector<TokenId> ids = EncodeOrFail(tokenizer, text);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    RecordProperty("milliseconds", static_cast<int>(seconds.count() * 1000));
+    // Processor time: other work on the machine does not count.
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    RecordProperty("milliseconds", static_cast<int>(seconds * 1000));
     EXPECT_LT(ids.size(), text.size() * 3 / 4);
     std::string spelled = Unwrap(tokenizer.Decode(ids));
     std::erase(spelled, ' ');
@@ -137,7 +138,7 @@ class MegabytePiece : public testing::Test {
     std::erase(bare, ' ');
     EXPECT_EQ(spelled, bare);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    EXPECT_LT(seconds.count(), 1.0);
+    EXPECT_LT(seconds, 1.0);
 #endif
   }
 };

@@ -1,5 +1,5 @@
-// What the tests of this room share: the fixtures in data/ (data/README.md says where they come
-// from).
+// What the tests of this room share: the fixtures in
+// data/ (data/README.md says where they come from).
 #pragma once
 
 #include <gtest/gtest.h>

@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <set>
-
 #include "probes/tokenizer/oniguruma.h"
 #include "probes/tokenizer/unicode.h"
 #include "tests/probes/tokenizer/fixtures.h"
@@ -25,46 +23,51 @@ std::vector<std::string> Matches(std::string_view pattern, std::string_view text
   return found;
 }
 
-// data/character_classes.json: {"class": [[first, last], …]} over the code points that Unicode 14
-// assigns.
+using CodePointSet = std::vector<bool>;
+
+// data/character_classes.json: {"class": [[first, last],
+// …]} over the code points that Unicode 14 assigns.
 class CharacterClasses : public testing::Test {
  protected:
-  std::set<char32_t> Members(const std::string& name) const {
-    std::set<char32_t> members;
+  CodePointSet Members(const std::string& name) const {
+    CodePointSet members(0x110000);
     for (const JsonValue& range : classes_[name.c_str()].GetArray()) {
-      for (char32_t c = range[0].GetUint(); c <= range[1].GetUint(); ++c) members.insert(c);
+      for (unsigned c = range[0].GetUint(); c <= range[1].GetUint(); ++c) members[c] = true;
     }
     return members;
   }
 
   template <typename IsMember>
   void ExpectMembers(const std::string& name, IsMember is_member) const {
-    const std::set<char32_t> expected = Members(name);
-    ASSERT_FALSE(expected.empty()) << name;
-    std::vector<std::string> wrong;
-    for (const char32_t c : assigned_) {
-      if (is_member(c) != expected.contains(c))
-        wrong.push_back(fmt::format("{:x}", static_cast<std::uint32_t>(c)));
+    const CodePointSet expected = Members(name);
+    std::string wrong;
+    std::size_t members = 0;
+    for (std::uint32_t c = 0; c < expected.size(); ++c) {
+      members += expected[c];
+      if (assigned_[c] && is_member(c) != expected[c]) wrong += fmt::format(" {:x}", c);
     }
-    EXPECT_EQ(wrong.size(), 0u) << name << ": " << testing::PrintToString(wrong).substr(0, 300);
+    EXPECT_GT(members, 0u) << name;
+    EXPECT_EQ(wrong.substr(0, 300), "") << name;
   }
 
   const JsonDocument classes_ = ReadFixture("character_classes.json");
-  const std::set<char32_t> assigned_ = Members("assigned");
+  const CodePointSet assigned_ = Members("assigned");
 };
 
 TEST_F(CharacterClasses, OfRegexesAreThoseOfOniguruma) {
   std::string text;
-  for (const char32_t c : assigned_) AppendUtf8(text, c);
+  for (std::uint32_t c = 0; c < assigned_.size(); ++c) {
+    if (assigned_[c]) AppendUtf8(text, c);
+  }
   for (const auto& entry : classes_.GetObject()) {
     const std::string pattern = TextOf(entry.name);
     if (pattern[0] != '\\' && pattern[0] != '[' && pattern[0] != '(') continue;
     const Regex regex = Unwrap(Regex::Compile(pattern));
-    std::set<char32_t> found;
+    CodePointSet found(assigned_.size());
     for (TextSpan match : Unwrap(regex.FindAll(text))) {
-      while (match.begin < match.end) found.insert(NextCodePoint(text, match.begin));
+      while (match.begin < match.end) found[NextCodePoint(text, match.begin)] = true;
     }
-    ExpectMembers(pattern, [&](char32_t c) { return found.contains(c); });
+    ExpectMembers(pattern, [&](char32_t c) { return found[c]; });
   }
 }
 

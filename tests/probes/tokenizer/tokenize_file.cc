@@ -1,5 +1,5 @@
-// Encodes a file of documents that are separated by NUL bytes and prints the ids of each as one
-// line:
+// Encodes a file of documents that are separated by
+// NUL bytes and prints the ids of each as one line:
 //   tokenize_file TOKENIZER_DIRECTORY FILE [--special]
 // A line "seconds: S" on the standard error gives the time of encoding alone.
 // bench/oracle/tokenizer_parity.py compares the lines with those of the Hugging Face library.
