@@ -107,6 +107,10 @@ Result<JsonDocument> ParseJson(std::string_view text, std::string_view source,
                                                      source, text.size(), limits.max_bytes));
   }
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{}: {}: a NUL byte", source, LineAndColumn(text, nul)));
+  }
   JsonDocument document;
   StrictHandler handler(document, limits.max_depth);
   rapidjson::MemoryStream stream(text.data(), text.size());

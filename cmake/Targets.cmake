@@ -46,9 +46,10 @@ function(couplingd_program name)
   target_link_libraries(${name} PRIVATE couplingd_flags ${ARG_LIBRARIES})
 endfunction()
 
-# couplingd_test(NAME SOURCES a_test.cc … LIBRARIES b … [LABELS gpu …] [TIMEOUT seconds])
+# couplingd_test(NAME SOURCES a_test.cc … LIBRARIES b … [LABELS gpu …] [TIMEOUT seconds] [WHOLE])
+# WHOLE: one process runs all of it, because its tests share what is dear to make.
 function(couplingd_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE" "TIMEOUT" "SOURCES;LIBRARIES;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
@@ -57,6 +58,11 @@ function(couplingd_test name)
   target_compile_definitions(${name} PRIVATE COUPLINGD_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              COUPLINGD_BINARY_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  if(ARG_WHOLE)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  else()
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+                         PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  endif()
 endfunction()

@@ -4,7 +4,7 @@
 
 namespace couplingd {
 
-Identified Identify(const std::vector<Checkpoint>& known, std::int64_t step,
+Identified Identify(const std::vector<Checkpoint>& known, int generation, std::int64_t step,
                     const std::string& path, const std::string& signature, UnixMillis written_at) {
   const Checkpoint* same_step = nullptr;
   const Checkpoint* highest = nullptr;
@@ -12,6 +12,7 @@ Identified Identify(const std::vector<Checkpoint>& known, std::int64_t step,
     if (checkpoint.step == step && checkpoint.signature == signature) {
       return {Sighting::kKnown, checkpoint};
     }
+    if (checkpoint.generation != generation) continue;
     if (checkpoint.step == step && (!same_step || same_step->id < checkpoint.id))
       same_step = &checkpoint;
     if (checkpoint.signature.empty()) continue;  // seen while it was written, never read

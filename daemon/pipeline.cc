@@ -125,11 +125,12 @@ Status Pipeline::Admit(Watched& watched, const Candidate& candidate, const Inspe
   const std::int64_t step = candidate.step_from_name      ? candidate.step
                             : told && notice->second.step ? *notice->second.step
                                                           : answer.step.value_or(0);
-  HistoryFilter live;
-  live.run = run.name;
-  const std::vector<Checkpoint> known = TRY(parts_.history.reader().Checkpoints(live));
-  const Identified identified =
-      Identify(known, step, candidate.path, answer.signature, candidate.written_at);
+  HistoryFilter all;
+  all.run = run.name;
+  all.generation = 0;
+  const std::vector<Checkpoint> known = TRY(parts_.history.reader().Checkpoints(all));
+  const Identified identified = Identify(known, run.generation, step, candidate.path,
+                                         answer.signature, candidate.written_at);
   watched.readiness.Settle(candidate.path, candidate.fingerprint);
   if (identified.sighting == Sighting::kKnown) return {};
 

@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   flags.add_option("--seed", options.stage.seed, "Of the world, the models and the text")
       ->capture_default_str();
+  std::vector<std::string> mixes;
+  flags.add_option("--mixes", mixes, "Mixes of text, of web, curated and mixed; all of them by default")
+      ->delimiter(',');
   flags.add_option("--widths", options.stage.widths, "Widths of the ladder")
       ->delimiter(',')
       ->capture_default_str();
@@ -25,6 +28,12 @@ int main(int argc, char** argv) {
   flags.add_flag("--quiet", options.quiet, "No progress");
   CLI11_PARSE(flags, argc, argv);
   const auto run = [&]() -> Status {
+    if (!mixes.empty()) options.stage.mixes.clear();
+    for (const std::string& name : mixes) {
+      const std::optional<Mix> mix = ParseMix(name);
+      if (!mix) return Fail(ErrorKind::kUsage, "\"" + name + "\" is no mix", "web, curated, mixed");
+      options.stage.mixes.push_back(*mix);
+    }
     TRY(MakeDirectories(options.stage.directory, 0755));
     options.stage.directory = TRY(RealPath(options.stage.directory));
     options.programs = TRY(ExecutableDirectory());

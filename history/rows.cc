@@ -100,7 +100,7 @@ Result<Checkpoint> ReadCheckpoint(Statement& row) {
   row.Read(checkpoint.id, checkpoint.run_id, checkpoint.generation, checkpoint.step,
            checkpoint.tokens, checkpoint.parameters, checkpoint.path, checkpoint.signature,
            checkpoint.weights_hash, state, checkpoint.reason, checkpoint.attempts,
-           checkpoint.discovered_at, checkpoint.updated_at);
+           checkpoint.written_at, checkpoint.discovered_at, checkpoint.updated_at);
   const std::optional<CheckpointState> known = ParseCheckpointState(state);
   if (!known) return UnknownText(checkpoint.path, "state", state);
   checkpoint.state = *known;

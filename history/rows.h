@@ -17,7 +17,8 @@ inline constexpr std::string_view kRunColumns =
     "r.id, r.name, r.family, r.path, r.parameters, r.d_model, r.tokens_per_step, r.generation";
 inline constexpr std::string_view kCheckpointColumns =
     "c.id, c.run_id, c.generation, c.step, c.tokens, c.parameters, c.path, c.signature, "
-    "c.weights_hash, c.state, c.reason, c.attempts, c.discovered_at, c.updated_at";
+    "c.weights_hash, c.state, c.reason, c.attempts, c.written_at, c.discovered_at, "
+    "c.updated_at";
 inline constexpr std::string_view kEvaluationColumns =
     "e.id, e.checkpoint_id, e.key, e.series_key, e.pack, e.pack_hash, e.harness, e.device, "
     "e.dtype, e.plan_hash, e.scores_hash, e.started_at, e.finished_at";

@@ -33,6 +33,7 @@ CREATE TABLE checkpoints (
   state TEXT NOT NULL,
   reason TEXT NOT NULL,
   attempts INTEGER NOT NULL,
+  written_at INTEGER NOT NULL,
   discovered_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
 ) STRICT;

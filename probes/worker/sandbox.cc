@@ -29,6 +29,11 @@ constexpr int kOomScore = 500;
 constexpr int kIdleIoPriority = 3 << 13;  // IOPRIO_CLASS_IDLE
 constexpr rlim_t kMaxFileBytes = 64ull << 30;
 constexpr rlim_t kMaxOpenFiles = 65536;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kCanLimitMemory = false;  // the sanitizer's shadow counts as data
+#else
+constexpr bool kCanLimitMemory = true;
+#endif
 
 std::string Reason() { return std::strerror(errno); }
 
@@ -60,11 +65,12 @@ bool Limit(int resource, rlim_t value) {
 Measure LimitResources(const SandboxPlan& plan) {
   const bool limited = Limit(RLIMIT_CORE, 0) && Limit(RLIMIT_NOFILE, kMaxOpenFiles) &&
                        Limit(RLIMIT_FSIZE, kMaxFileBytes) &&
-                       (!plan.memory_limit_bytes || Limit(RLIMIT_DATA, *plan.memory_limit_bytes));
+                       (!plan.memory_limit_bytes || !kCanLimitMemory ||
+                        Limit(RLIMIT_DATA, *plan.memory_limit_bytes));
   return {"limits", limited,
           limited ? fmt::format("no core dump, {} open files, {} GiB per file, memory {}",
                                 kMaxOpenFiles, kMaxFileBytes >> 30,
-                                plan.memory_limit_bytes
+                                plan.memory_limit_bytes && kCanLimitMemory
                                     ? fmt::format("{} bytes", *plan.memory_limit_bytes)
                                     : std::string("not limited"))
                   : Reason()};

@@ -42,6 +42,10 @@ TEST(ParseJson, RefusesWhatIsLargerThanTheLimitOrNotUtf8) {
   EXPECT_NE(ErrorOf("\"\xff\xfe\""), "");
 }
 
+TEST(ParseJson, DoesNotTakeANulByteForTheEnd) {
+  EXPECT_THAT(ErrorOf(std::string("{}\0garbage", 10)), HasSubstr("column 3: a NUL byte"));
+}
+
 TEST(ParseJson, PassesOverAByteOrderMark) { EXPECT_EQ(ErrorOf("\xEF\xBB\xBF{}"), ""); }
 
 TEST(Fields, NameSourceFieldAndExpectedTypeWhenTheyAreWrong) {

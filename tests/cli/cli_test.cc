@@ -57,7 +57,7 @@ class CliTest : public ::testing::Test {
   std::string out() const { return out_.str(); }
   std::string err() const { return err_.str(); }
 
-  const std::string root_ = ::testing::TempDir() + "cli_test";
+  const std::string root_ = ::testing::TempDir() + "cli_test-" + std::to_string(::getpid());
   FakeHttp http_;
   ManualClock clock_{1700000000000};
   CliServices services_{http_, clock_, {}, root_};

@@ -1,5 +1,7 @@
 #include "config/config.h"
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -65,7 +67,8 @@ sinks:
   EXPECT_EQ(config->runs[1].schedule.every, 5);
   EXPECT_EQ(config->runs[1].overdue_after, std::chrono::minutes(90));
   EXPECT_EQ(config->packs[0], "/etc/couplingd/packs/arc");
-  EXPECT_EQ(config->packs[1], "truthfulqa");
+  EXPECT_EQ(config->packs[1], "/etc/couplingd/state/packs/truthfulqa");
+  EXPECT_EQ(config->runs[0].packs, config->packs);
   EXPECT_EQ(config->axes[0].level, 0.9);
   EXPECT_EQ(config->evaluation.memory_limit, 8ull << 30);
   EXPECT_EQ(config->evaluation.limit_items, 100);
@@ -184,7 +187,7 @@ TEST(Config, AMissingFileIsNamed) {
 }
 
 TEST(CheckEnvironment, NamesWhatIsMissing) {
-  const std::string folder = ::testing::TempDir() + "check_environment";
+  const std::string folder = ::testing::TempDir() + "check_environment-" + std::to_string(::getpid());
   std::filesystem::create_directories(folder);
   std::ofstream(folder + "/url") << "https://hooks.example/x\n";
   ::chmod((folder + "/url").c_str(), 0644);
@@ -196,7 +199,7 @@ TEST(CheckEnvironment, NamesWhatIsMissing) {
   const auto problems = CheckEnvironment(*config);
   ASSERT_EQ(problems.size(), 3u) << ::testing::PrintToString(problems);
   EXPECT_THAT(problems[0], HasSubstr("runs[0].path: " + folder + "/absent: No such file"));
-  EXPECT_THAT(problems[1], HasSubstr("packs[0]"));
+  EXPECT_THAT(problems[1], HasSubstr("runs[0].packs: " + folder + "/absent.json"));
   EXPECT_THAT(problems[2], HasSubstr("sinks[0].url_file"));
 }
 

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -39,7 +41,7 @@ class ProposeConfigTest : public ::testing::Test {
     return config.value_or(Config());
   }
 
-  const std::string root_ = ::testing::TempDir() + "/propose/web";
+  const std::string root_ = ::testing::TempDir() + "/propose-" + std::to_string(::getpid()) + "/web";
   std::string text_;
 };
 

@@ -89,6 +89,7 @@ Checkpoint ExampleCheckpoint(std::int64_t run_id, std::int64_t step) {
           .path = fmt::format("/runs/{}/step{}", run_id, step),
           .signature = "signature",
           .state = CheckpointState::kQueued,
+          .written_at = kStart - 1,
           .discovered_at = kStart,
           .updated_at = kStart};
 }
@@ -174,7 +175,7 @@ std::string Describe(const Run& r) {
 }
 std::string Describe(const Checkpoint& c) {
   return Join(c.id, c.run_id, c.generation, c.step, c.tokens, c.parameters, c.path, c.signature,
-              c.weights_hash, ToString(c.state), c.reason, c.attempts, c.discovered_at,
+              c.weights_hash, ToString(c.state), c.reason, c.attempts, c.written_at, c.discovered_at,
               c.updated_at);
 }
 std::string Describe(const Score& s) {

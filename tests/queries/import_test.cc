@@ -1,5 +1,7 @@
 #include "queries/import.h"
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -38,7 +40,7 @@ class ImportTest : public ::testing::Test {
     return summary.value_or(ImportSummary());
   }
 
-  const std::string directory_ = ::testing::TempDir() + "import_test";
+  const std::string directory_ = ::testing::TempDir() + "import_test-" + std::to_string(::getpid());
   ManualClock clock_{1000};
   std::unique_ptr<HistoryWriter> writer_;
 };

@@ -1,0 +1,287 @@
+// The real programs on real files: a daemon, its worker, a store, a receiver. Checkpoints come from
+// the demo's trainer.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "demo/receiver.h"
+#include "demo/stage.h"
+
+namespace couplingd {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+std::string Program(const std::string& name) {
+  return std::string(COUPLINGD_BINARY_DIR) + "/" + name;
+}
+
+ProcessOutput Call(std::vector<std::string> arguments) {
+  ProcessOptions options;
+  options.arguments = std::move(arguments);
+  options.environment = MinimalEnvironment();
+  const auto output = RunProcess(options, "", std::chrono::minutes(5));
+  EXPECT_TRUE(output) << output.error().Text();
+  return output.value_or(ProcessOutput{});
+}
+
+class EndToEnd : public testing::Test {
+ protected:
+  // A width-8 model at three steps, trained once.
+  static void SetUpTestSuite() {
+    char name[] = "/tmp/couplingd-trained-XXXXXX";
+    trained_ = ::mkdtemp(name);
+    const ProcessOutput training = Call({Program("couplingd-demo-train"), "--width", "8", "--steps",
+                                         "60", "--save-at", "20,40,60", "--out", trained_});
+    ASSERT_TRUE(training.exit.ok()) << training.err;
+  }
+  static void TearDownTestSuite() { fs::remove_all(trained_); }
+
+  void SetUp() override {
+    char name[] = "/tmp/couplingd-e2e-XXXXXX";
+    directory_ = ::mkdtemp(name);
+    auto receiver = Receiver::Start();
+    ASSERT_TRUE(receiver);
+    receiver_ = *std::move(receiver);
+    StageOptions options;
+    options.directory = directory_;
+    options.mixes = {Mix::kWeb};
+    options.widths = {8};
+    const auto stage = SetStage(options, receiver_->Url());
+    ASSERT_TRUE(stage) << stage.error().Text();
+    config_ = stage->config;
+    run_ = stage->runs[0].directory;
+  }
+  void TearDown() override {
+    daemon_.reset();
+    fs::remove_all(directory_);
+  }
+
+  std::string Checkpoint(int step) const {
+    return JoinPath(run_, "checkpoint-" + std::to_string(step));
+  }
+  // Copies as a trainer writes: the marker comes last.
+  void Lay(int step, int trained_step = 0) const {
+    const std::string from =
+        JoinPath(trained_, "checkpoint-" + std::to_string(trained_step ? trained_step : step));
+    fs::remove_all(Checkpoint(step));
+    fs::create_directories(Checkpoint(step));
+    for (const char* file :
+         {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}) {
+      fs::copy_file(JoinPath(from, file), JoinPath(Checkpoint(step), file));
+    }
+    std::ofstream(JoinPath(Checkpoint(step), "trainer_state.json"))
+        << "{\"global_step\": " << step << ", \"num_input_tokens_seen\": " << step * 448 << "}";
+  }
+
+  ProcessOutput Once() const { return Call({Program("couplingd"), "--once", config_}); }
+
+  void StartDaemon() {
+    ProcessOptions options;
+    options.arguments = {"/bin/sh",
+                         "-c",
+                         "exec \"$0\" \"$1\" 2>> \"$2\"",
+                         Program("couplingd"),
+                         config_,
+                         JoinPath(directory_, "log")};
+    options.environment = MinimalEnvironment();
+    auto process = Process::Start(options);
+    ASSERT_TRUE(process);
+    daemon_.emplace(*std::move(process));
+    ASSERT_TRUE(Eventually([&] { return Ask("status").HasMember("daemon"); }));
+  }
+  // SIGTERM, and the exit status.
+  ExitStatus EndDaemon() {
+    daemon_->Signal(SIGTERM);
+    const auto exit = daemon_->Wait();
+    daemon_.reset();
+    return exit.value_or(ExitStatus{-1, 0});
+  }
+
+  JsonDocument Ask(const std::string& verb) const {
+    const ProcessOutput output =
+        Call({Program("couplingctl"), "--config", config_, verb, "--json"});
+    auto json = ParseJson(output.out, verb);
+    if (!json) return JsonDocument(rapidjson::kObjectType);
+    return *std::move(json);
+  }
+
+  // "20 evaluated, 40 waiting" of all generations, by the order of the answer.
+  std::string States() const {
+    const ProcessOutput output = Call({Program("couplingctl"), "--config", config_, "checkpoints",
+                                       "--generation", "all", "--json"});
+    const auto json = ParseJson(output.out, "checkpoints");
+    std::string states;
+    if (!json || !json->IsArray()) return output.err;
+    for (const JsonValue& row : json->GetArray()) {
+      states += (states.empty() ? "" : ", ") + std::to_string(row["step"].GetInt64()) + " " +
+                row["state"].GetString();
+    }
+    return states;
+  }
+
+  static bool Eventually(const std::function<bool()>& holds, int seconds = 40) {
+    for (int turn = 0; turn < seconds * 10; ++turn) {
+      if (holds()) return true;
+      std::this_thread::sleep_for(milliseconds(100));
+    }
+    return false;
+  }
+
+  static std::string trained_;
+  std::string directory_, config_, run_;
+  std::unique_ptr<Receiver> receiver_;
+  std::optional<Process> daemon_;
+};
+
+std::string EndToEnd::trained_;
+
+TEST_F(EndToEnd, OnceEvaluatesWhatIsThereAndASecondTimeDoesNothing) {
+  Lay(20);
+  Lay(40);
+  const ProcessOutput first = Once();
+  ASSERT_TRUE(first.exit.ok()) << first.err;
+  EXPECT_EQ(States(), "20 evaluated, 40 evaluated");
+  const JsonDocument scores = Ask("scores");
+  ASSERT_EQ(scores.Size(), 2u * 2u * 3u) << "two checkpoints, two tasks, acc, acc_norm and log_odds";
+  for (const JsonValue& score : scores.GetArray()) EXPECT_EQ(score["n"].GetInt(), 400);
+  const ProcessOutput second = Once();
+  ASSERT_TRUE(second.exit.ok()) << second.err;
+  EXPECT_THAT(second.err, testing::Not(HasSubstr("is being evaluated")));
+}
+
+TEST_F(EndToEnd, ATruncatedFileWaitsWithItsReasonAndIsEvaluatedWhenItIsWhole) {
+  Lay(20);
+  const std::string weights = JoinPath(Checkpoint(20), "model.safetensors");
+  fs::resize_file(weights, fs::file_size(weights) / 2);
+  StartDaemon();
+  ASSERT_TRUE(Eventually([&] { return States() == "20 waiting"; })) << States();
+  EXPECT_THAT(std::string(Ask("checkpoints")[0]["reason"].GetString()),
+              HasSubstr("model.safetensors"));
+  Lay(20);
+  EXPECT_TRUE(Eventually([&] { return States() == "20 evaluated"; })) << States();
+}
+
+TEST_F(EndToEnd, WeightsThatAreNotNumbersAreRefusedByTensorNameAndRaiseAnAlert) {
+  Lay(20);
+  const std::string weights = JoinPath(Checkpoint(20), "model.safetensors");
+  std::fstream file(weights, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-4, std::ios::end);  // the last tensor by name is model.norm.weight
+  file.write("\x00\x00\xc0\x7f", 4);
+  file.close();
+  const ProcessOutput output = Once();
+  ASSERT_TRUE(output.exit.ok()) << output.err;
+  EXPECT_EQ(States(), "20 refused");
+  EXPECT_THAT(std::string(Ask("checkpoints")[0]["reason"].GetString()),
+              HasSubstr("model.norm.weight"));
+  const std::vector<ReceivedAlert> alerts = receiver_->Take();
+  ASSERT_FALSE(alerts.empty());
+  EXPECT_EQ(alerts[0].kind, "bad_checkpoint");
+}
+
+TEST_F(EndToEnd, ARewrittenStepIsEvaluatedAgainAndARewoundRunBeginsAGeneration) {
+  Lay(20);
+  Lay(40);
+  ASSERT_TRUE(Once().exit.ok());
+  Lay(40, 60);
+  ASSERT_TRUE(Once().exit.ok());
+  EXPECT_EQ(States(), "20 evaluated, 40 evaluated, 40 evaluated");
+  EXPECT_EQ(Ask("runs")[0]["generation"].GetInt(), 1);
+  Lay(20, 60);
+  ASSERT_TRUE(Once().exit.ok());
+  EXPECT_EQ(Ask("runs")[0]["generation"].GetInt(), 2);
+}
+
+TEST_F(EndToEnd, WhatAKilledDaemonLeftUndoneIsDoneByTheNext) {
+  StartDaemon();
+  for (int step : {20, 40, 60}) Lay(step);
+  ASSERT_TRUE(Eventually([&] {
+    return States().find("evaluating") != std::string::npos ||
+           States().find("evaluated") != std::string::npos;
+  }));
+  daemon_->Signal(SIGKILL);
+  (void)daemon_->Wait();
+  daemon_.reset();
+  const ProcessOutput output = Once();
+  ASSERT_TRUE(output.exit.ok()) << output.err;
+  EXPECT_EQ(States(), "20 evaluated, 40 evaluated, 60 evaluated");
+}
+
+TEST_F(EndToEnd, ASecondDaemonOnTheSameStoreIsTurnedAwayByName) {
+  StartDaemon();
+  const ProcessOutput second = Call({Program("couplingd"), config_});
+  EXPECT_EQ(second.exit.code, 69);
+  EXPECT_THAT(second.err, HasSubstr(std::to_string(daemon_->pid())));
+  EXPECT_TRUE(EndDaemon().ok());
+}
+
+TEST_F(EndToEnd, ABadConfigurationLeavesTheOldOneLiveAndSaysSo) {
+  StartDaemon();
+  const std::string good = ReadFile(config_).value();
+  ASSERT_TRUE(WriteFileAtomically(config_, good + "unknown_key: 1\n", 0644));
+  daemon_->Signal(SIGHUP);
+  const std::string database = directory_ + "/state";
+  ASSERT_TRUE(Eventually([&] {
+    return Call({Program("couplingctl"), "--socket", database + "/couplingd.sock", "status"})
+               .out.find("unknown_key") != std::string::npos;
+  }));
+  ASSERT_TRUE(WriteFileAtomically(config_, good, 0644));
+  daemon_->Signal(SIGHUP);
+  Lay(20);
+  EXPECT_TRUE(Eventually([&] { return States() == "20 evaluated"; })) << States();
+  EXPECT_TRUE(EndDaemon().ok());
+}
+
+TEST_F(EndToEnd, ADeadWebhookLosesNothing) {
+  const std::string url = receiver_->Url();
+  receiver_.reset();
+  Lay(20);
+  ASSERT_TRUE(WriteFileAtomically(JoinPath(Checkpoint(20), "config.json"),
+                                  "{\"model_type\": \"nonesuch\"}", 0644));
+  StartDaemon();
+  ASSERT_TRUE(Eventually([&] { return States() == "20 refused"; })) << States();
+  ASSERT_TRUE(
+      Eventually([&] { return Ask("deliveries").IsArray() && !Ask("deliveries").Empty(); }));
+  EXPECT_STREQ(Ask("deliveries")[0]["state"].GetString(), "pending");
+  EXPECT_TRUE(EndDaemon().ok());
+  EXPECT_STREQ(Ask("deliveries")[0]["state"].GetString(), "pending");
+}
+
+TEST_F(EndToEnd, ACheckpointThatIsDeletedBeforeItsTurnEndsAsVanished) {
+  StartDaemon();
+  Lay(20);
+  const std::string weights = JoinPath(Checkpoint(20), "model.safetensors");
+  fs::resize_file(weights, 100);
+  ASSERT_TRUE(Eventually([&] { return States() == "20 waiting"; })) << States();
+  fs::remove_all(Checkpoint(20));
+  EXPECT_TRUE(Eventually([&] { return States() == "20 vanished"; })) << States();
+}
+
+TEST_F(EndToEnd, NothingIsWrittenIntoAWatchedDirectory) {
+  Lay(20);
+  std::map<std::string, fs::file_time_type> before, after;
+  const auto look = [&](auto& into) {
+    into[run_] = fs::last_write_time(run_);
+    for (const auto& entry : fs::recursive_directory_iterator(run_))
+      into[entry.path()] = entry.last_write_time();
+  };
+  look(before);
+  ASSERT_TRUE(Once().exit.ok());
+  look(after);
+  EXPECT_EQ(before, after);
+}
+
+}  // namespace
+}  // namespace couplingd
