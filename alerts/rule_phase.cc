@@ -47,9 +47,11 @@ bool IsIn(Phase phase, const CouplingEstimate& estimate, double probability) {
   return ProbabilityOf(phase, estimate).value_or(estimate.level) >= probability;
 }
 
-bool IsOutside(Phase phase, const CouplingEstimate& estimate, const PhaseBounds& bounds) {
+bool IsOutside(Phase phase, const CouplingEstimate& estimate, const PhaseBounds& bounds,
+               double probability) {
   if (!estimate.gamma) return false;
   if (estimate.phase != Phase::kUndetermined && estimate.phase != phase) return true;
+  if (const auto p = ProbabilityOf(phase, estimate); p && *p <= 1 - probability) return true;
   const Range range = RangeOf(phase, bounds);
   return (estimate.low && *estimate.low > range.high) ||
          (estimate.high && *estimate.high < range.low);
@@ -95,8 +97,9 @@ std::optional<Finding> Judge(const RuleConfig& rule, Phase phase, const RuleInpu
                              Newest newest) {
   const bool holds = std::ranges::all_of(
       newest, [&](const auto* estimate) { return IsIn(phase, *estimate, rule.probability); });
-  const bool excluded = std::ranges::all_of(
-      newest, [&](const auto* estimate) { return IsOutside(phase, *estimate, inputs.bounds); });
+  const bool excluded = std::ranges::all_of(newest, [&](const auto* estimate) {
+    return IsOutside(phase, *estimate, inputs.bounds, rule.probability);
+  });
   if (!holds && !excluded) return std::nullopt;
 
   const CouplingEstimate& last = *newest.back();

@@ -46,7 +46,8 @@ struct RunConfig {
   std::optional<double> tokens_per_step;
   std::optional<double> parameters;  // overrides what is counted from the weights
   std::optional<int> d_model;
-  std::vector<std::string> packs;  // instead of Config::packs; never empty after loading if those are not
+  std::vector<std::string>
+      packs;  // instead of Config::packs; never empty after loading if those are not
   Schedule schedule;
   Preserve preserve = Preserve::kNone;
   std::chrono::milliseconds overdue_after{0};  // 0: learned from the run's own pace
@@ -122,7 +123,7 @@ struct Config {
   ServerConfig server;
   std::vector<RunConfig> runs;
   std::vector<std::string>
-      packs;                   // directories or files of item packs; a bare name is one below <store.path>/packs
+      packs;  // directories or files of item packs; a bare name is one below <store.path>/packs
   std::vector<AxisPair> axes;  // empty: hellaswag.acc_norm × truthfulqa_mc2.acc, named "default"
   WatchConfig watch;
   EvaluationConfig evaluation;

@@ -75,9 +75,10 @@ std::vector<std::string> CheckEnvironment(const Config& config) {
   for (std::size_t i = 0; i < config.runs.size(); ++i) {
     const std::string field = fmt::format("runs[{}].packs", i);
     if (config.runs[i].packs.empty()) {
-      checker.Say(field +
-                  ": none, so its checkpoints would be evaluated on nothing (couplingctl pack build "
-                  "makes packs)");
+      checker.Say(
+          field +
+          ": none, so its checkpoints would be evaluated on nothing (couplingctl pack build "
+          "makes packs)");
     }
     for (const std::string& pack : config.runs[i].packs) checker.Readable(field, pack);
   }

@@ -363,7 +363,8 @@ const Table<Config>& ConfigTable() {
               SectionKey("server", &Config::server, &ServerTable, "Who may ask, and where."),
               ListKey("runs", &Config::runs, &RunTable, "The training runs that are watched."),
               TextsKey("packs", &Config::packs,
-                       "Item packs: directories or files (couplingctl pack build makes them), or names below "
+                       "Item packs: directories or files (couplingctl pack build makes them), or "
+                       "names below "
                        "<store.path>/packs. "
                        "Every checkpoint "
                        "is evaluated on all of them."),

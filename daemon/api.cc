@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "daemon/metrics.h"
 #include "queries/import.h"
-#include "queries/import.h"
 #include "queries/queries.h"
 
 namespace couplingd {

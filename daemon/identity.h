@@ -27,8 +27,9 @@ struct Identified {
   std::optional<Checkpoint> existing;
 };
 
-// `known` holds the checkpoints of all the run's generations, `generation` is the live one. What an earlier generation left
-// behind stays known. Times are the file system's own and are compared with each other only.
+// `known` holds the checkpoints of all the run's generations, `generation` is the live one. What an
+// earlier generation left behind stays known. Times are the file system's own and are compared with
+// each other only.
 Identified Identify(const std::vector<Checkpoint>& known, int generation, std::int64_t step,
                     const std::string& path, const std::string& signature, UnixMillis written_at);
 

@@ -129,8 +129,8 @@ Status Pipeline::Admit(Watched& watched, const Candidate& candidate, const Inspe
   all.run = run.name;
   all.generation = 0;
   const std::vector<Checkpoint> known = TRY(parts_.history.reader().Checkpoints(all));
-  const Identified identified = Identify(known, run.generation, step, candidate.path,
-                                         answer.signature, candidate.written_at);
+  const Identified identified =
+      Identify(known, run.generation, step, candidate.path, answer.signature, candidate.written_at);
   watched.readiness.Settle(candidate.path, candidate.fingerprint);
   if (identified.sighting == Sighting::kKnown) return {};
 

@@ -20,7 +20,8 @@ void ReadinessTracker::Settle(const std::string& path, const std::string& finger
   seen.waived = false;
 }
 
-void ReadinessTracker::Recheck(const std::string& path, UnixMillis now, std::chrono::milliseconds delay) {
+void ReadinessTracker::Recheck(const std::string& path, UnixMillis now,
+                               std::chrono::milliseconds delay) {
   Seen& seen = seen_[path];
   seen.not_before = now + delay.count();
   seen.waived = false;

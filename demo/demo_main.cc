@@ -19,7 +19,9 @@ int main(int argc, char** argv) {
   flags.add_option("--seed", options.stage.seed, "Of the world, the models and the text")
       ->capture_default_str();
   std::vector<std::string> mixes;
-  flags.add_option("--mixes", mixes, "Mixes of text, of web, curated and mixed; all of them by default")
+  flags
+      .add_option("--mixes", mixes,
+                  "Mixes of text, of web, curated and mixed; all of them by default")
       ->delimiter(',');
   flags.add_option("--widths", options.stage.widths, "Widths of the ladder")
       ->delimiter(',')

@@ -119,7 +119,8 @@ Result<std::int64_t> SqlWriter::SaveCheckpoint(const Checkpoint& checkpoint) {
 Result<std::int64_t> SqlWriter::InsertCheckpoint(const Checkpoint& checkpoint) {
   Statement insert = TRY(connection_->Prepare(
       "INSERT INTO checkpoints (run_id, generation, step, tokens, parameters, path, signature, "
-      "weights_hash, state, reason, attempts, written_at, discovered_at, updated_at) VALUES (:run_id, "
+      "weights_hash, state, reason, attempts, written_at, discovered_at, updated_at) VALUES "
+      "(:run_id, "
       ":generation, :step, :tokens, :parameters, :path, :signature, :weights_hash, :state, "
       ":reason, :attempts, :written_at, :discovered_at, :updated_at) RETURNING id"));
   insert.Bind(checkpoint.run_id, checkpoint.generation, checkpoint.step, checkpoint.tokens,
@@ -134,11 +135,13 @@ Status SqlWriter::UpdateCheckpoint(const Checkpoint& checkpoint) {
       "UPDATE checkpoints SET run_id = :run_id, generation = :generation, step = :step, "
       "tokens = :tokens, parameters = :parameters, path = :path, signature = :signature, "
       "weights_hash = :weights_hash, state = :state, reason = :reason, attempts = :attempts, "
-      "written_at = :written_at, discovered_at = :discovered_at, updated_at = :updated_at WHERE id = :id"));
+      "written_at = :written_at, discovered_at = :discovered_at, updated_at = :updated_at WHERE id "
+      "= :id"));
   update.Bind(checkpoint.run_id, checkpoint.generation, checkpoint.step, checkpoint.tokens,
               checkpoint.parameters, checkpoint.path, checkpoint.signature, checkpoint.weights_hash,
               ToString(checkpoint.state), checkpoint.reason, checkpoint.attempts,
-              checkpoint.written_at, checkpoint.discovered_at, checkpoint.updated_at, checkpoint.id);
+              checkpoint.written_at, checkpoint.discovered_at, checkpoint.updated_at,
+              checkpoint.id);
   TRY(update.Run());
   if (connection_->Changes() == 1) return {};
   return Fail(ErrorKind::kNotFound,

@@ -177,8 +177,8 @@ TEST_F(Delivering, DrainsWhatIsDueAndLeavesTheRestInTheOutbox) {
   const auto failing = Always("failing", kRetry);
   DeliveryLoop loop({good, failing, Hanging("hanging")}, store.Executor(), clock_);
   loop.Start();
-  const auto took = DrainAndWait(loop, {.limit = 500ms});
-  EXPECT_LT(took, 3s);
+  const auto took = DrainAndWait(loop, {.limit = 3s});
+  EXPECT_LT(took, 10s);
   EXPECT_EQ(store.Count("delivered"), 5u);
   EXPECT_EQ(store.Count("pending"), 10u);
 }

@@ -21,7 +21,9 @@ struct LocalServer::State {
   Handler handler;
   mutable std::mutex mutex;
   std::vector<ServedRequest> requests;
-  std::vector<std::jthread> threads;
+  std::jthread accepting;
+  // Only the accepting thread adds to them; the destructor reads them after it has ended.
+  std::vector<std::jthread> serving;
   std::vector<std::shared_ptr<tcp::socket>> sockets;
   std::atomic<bool> stopping = false;
 
@@ -55,7 +57,10 @@ struct LocalServer::State {
       }
       case ServedAnswer::Fault::kReset:
         socket.set_option(asio::socket_base::linger(true, 0), error);
-        socket.close(error);
+        {
+          const std::lock_guard lock(mutex);
+          socket.close(error);
+        }
         return;
       case ServedAnswer::Fault::kGarbage:
         asio::write(socket, asio::buffer(std::string("\x16\x03\x01 not http\r\n\r\n")), error);
@@ -75,15 +80,14 @@ struct LocalServer::State {
 
 LocalServer::LocalServer(Handler handler) : state_(std::make_shared<State>()) {
   state_->handler = std::move(handler);
-  state_->threads.emplace_back([state = state_.get()] {
+  state_->accepting = std::jthread([state = state_.get()] {
     while (!state->stopping) {
       auto socket = std::make_shared<tcp::socket>(state->context);
       beast::error_code error;
       state->acceptor.accept(*socket, error);
       if (error || state->stopping) continue;
-      const std::lock_guard lock(state->mutex);
       state->sockets.push_back(socket);
-      state->threads.emplace_back([state, socket] { state->Serve(*socket); });
+      state->serving.emplace_back([state, socket] { state->Serve(*socket); });
     }
   });
 }
@@ -96,11 +100,12 @@ LocalServer::~LocalServer() {
     beast::error_code error;
     last.connect(state_->acceptor.local_endpoint(), error);
   }
-  state_->threads.front().join();
-  for (const auto& socket : state_->sockets) ::shutdown(socket->native_handle(), SHUT_RDWR);
-  for (auto& thread : state_->threads) {
-    if (thread.joinable()) thread.join();
+  state_->accepting.join();
+  {
+    const std::lock_guard lock(state_->mutex);
+    for (const auto& socket : state_->sockets) ::shutdown(socket->native_handle(), SHUT_RDWR);
   }
+  state_->serving.clear();
 }
 
 std::string LocalServer::Url(const std::string& path) const {

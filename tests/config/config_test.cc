@@ -1,10 +1,9 @@
 #include "config/config.h"
 
-#include <unistd.h>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -187,7 +186,8 @@ TEST(Config, AMissingFileIsNamed) {
 }
 
 TEST(CheckEnvironment, NamesWhatIsMissing) {
-  const std::string folder = ::testing::TempDir() + "check_environment-" + std::to_string(::getpid());
+  const std::string folder =
+      ::testing::TempDir() + "check_environment-" + std::to_string(::getpid());
   std::filesystem::create_directories(folder);
   std::ofstream(folder + "/url") << "https://hooks.example/x\n";
   ::chmod((folder + "/url").c_str(), 0644);

@@ -1,7 +1,6 @@
-#include <unistd.h>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -41,7 +40,8 @@ class ProposeConfigTest : public ::testing::Test {
     return config.value_or(Config());
   }
 
-  const std::string root_ = ::testing::TempDir() + "/propose-" + std::to_string(::getpid()) + "/web";
+  const std::string root_ =
+      ::testing::TempDir() + "/propose-" + std::to_string(::getpid()) + "/web";
   std::string text_;
 };
 

@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <regex>
 
 #include "base/json.h"
 #include "coupling/critical_scale.h"
@@ -36,16 +35,15 @@ Value Read(const JsonValue& results, const Metric& metric) {
 std::vector<AxisObservation> ReadRun(const std::string& size, double parameters,
                                      const Metric& reasoning, const Metric& truthfulness) {
   std::vector<AxisObservation> run;
-  static const std::regex step_of(R"(step(\d+)\.json$)");
   for (const auto& entry : std::filesystem::directory_iterator(kData + "/pythia-" + size)) {
     const std::string path = entry.path().string();
-    std::smatch match;
-    if (!std::regex_search(path, match, step_of)) continue;
+    const std::size_t mark = path.rfind("step");
+    if (mark == std::string::npos || entry.path().extension() != ".json") continue;
     const auto document = ParseJsonFile(path);
     EXPECT_TRUE(document) << document.error().Text();
     const JsonValue& results = (*document)["results"];
     const Value r = Read(results, reasoning), t = Read(results, truthfulness);
-    const double step = std::stod(match[1]);
+    const double step = std::stod(path.substr(mark + 4));
     run.push_back({.step = step,
                    .tokens = step * kTokensPerStep,
                    .parameters = parameters,

@@ -155,7 +155,8 @@ TEST_F(EndToEnd, OnceEvaluatesWhatIsThereAndASecondTimeDoesNothing) {
   ASSERT_TRUE(first.exit.ok()) << first.err;
   EXPECT_EQ(States(), "20 evaluated, 40 evaluated");
   const JsonDocument scores = Ask("scores");
-  ASSERT_EQ(scores.Size(), 2u * 2u * 3u) << "two checkpoints, two tasks, acc, acc_norm and log_odds";
+  ASSERT_EQ(scores.Size(), 2u * 2u * 3u)
+      << "two checkpoints, two tasks, acc, acc_norm and log_odds";
   for (const JsonValue& score : scores.GetArray()) EXPECT_EQ(score["n"].GetInt(), 400);
   const ProcessOutput second = Once();
   ASSERT_TRUE(second.exit.ok()) << second.err;

@@ -22,7 +22,8 @@ TEST(Identify, AnUnseenStepIsNew) {
 }
 
 TEST(Identify, TheSameContentIsKnown) {
-  const auto identified = Identify({Known(1, 100, "a", 10)}, 1, 100, "/run/checkpoint-100", "a", 10);
+  const auto identified =
+      Identify({Known(1, 100, "a", 10)}, 1, 100, "/run/checkpoint-100", "a", 10);
   EXPECT_EQ(identified.sighting, Sighting::kKnown);
   EXPECT_EQ(identified.existing->id, 1);
 }

@@ -19,8 +19,9 @@ class Demo : public testing::Test {
   static void SetUpTestSuite() {
     char name[] = "/tmp/couplingd-demo-test-XXXXXX";
     directory_ = ::mkdtemp(name);
-    const ProcessOutput demo = Run({"couplingd-demo", "--directory", directory_, "--seed", "0",
-                                    "--mixes", "web,curated", "--widths", "8,16,32,64", "--quiet"});
+    const ProcessOutput demo =
+        Run({"couplingd-demo", "--directory", directory_, "--seed", "0", "--mixes", "web,curated",
+             "--widths", "8,16,32,64,128", "--quiet"});
     ASSERT_TRUE(demo.exit.ok()) << demo.err << demo.out;
     shown_ = demo.out;
   }
@@ -94,7 +95,7 @@ TEST_F(Demo, ThePhaseAlertOfWebArrivedAndNoneOfCurated) {
 
 TEST_F(Demo, EveryCheckpointWasEvaluated) {
   const JsonDocument checkpoints = Ask({"checkpoints"});
-  ASSERT_EQ(checkpoints.Size(), 2u * 4u * 12u);
+  ASSERT_EQ(checkpoints.Size(), 2u * 5u * 12u);
   for (const JsonValue& checkpoint : checkpoints.GetArray()) {
     EXPECT_STREQ(checkpoint["state"].GetString(), "evaluated") << checkpoint["reason"].GetString();
   }

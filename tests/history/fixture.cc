@@ -175,8 +175,8 @@ std::string Describe(const Run& r) {
 }
 std::string Describe(const Checkpoint& c) {
   return Join(c.id, c.run_id, c.generation, c.step, c.tokens, c.parameters, c.path, c.signature,
-              c.weights_hash, ToString(c.state), c.reason, c.attempts, c.written_at, c.discovered_at,
-              c.updated_at);
+              c.weights_hash, ToString(c.state), c.reason, c.attempts, c.written_at,
+              c.discovered_at, c.updated_at);
 }
 std::string Describe(const Score& s) {
   return Join(s.task, s.metric, s.value, s.stderr_value, s.n);

@@ -18,7 +18,9 @@ WorkerFrames Take(std::initializer_list<const char*> lines) {
 }
 
 TEST(WorkerFrames, GiveTheResultOfAnEvaluationThatEndedWell) {
-  const auto result = Take({R"({"frame":"progress","done":1,"total":4,"task":"arc_easy"})", kResultFrame, kGoodEnd}).Finish();
+  const auto result =
+      Take({R"({"frame":"progress","done":1,"total":4,"task":"arc_easy"})", kResultFrame, kGoodEnd})
+          .Finish();
   ASSERT_TRUE(result) << result.error().Text();
   EXPECT_EQ(result->packs[0].scores[0].value, 0.25);
   EXPECT_EQ(result->d_model, 8);
@@ -30,8 +32,9 @@ TEST(WorkerFrames, TellHowFarItIs) {
 
 TEST(WorkerFrames, GiveTheErrorThatTheWorkerReportedRatherThanItsExitCode) {
   const auto result =
-      Take({R"({"frame":"error","kind":"invalid_data","message":"NaN in lm_head","hint":"h","retryable":false})",
-            R"({"frame":"exit","code":65,"signal":0,"text":"exit code 65"})"})
+      Take(
+          {R"({"frame":"error","kind":"invalid_data","message":"NaN in lm_head","hint":"h","retryable":false})",
+           R"({"frame":"exit","code":65,"signal":0,"text":"exit code 65"})"})
           .Finish();
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::kInvalidData);
@@ -40,7 +43,8 @@ TEST(WorkerFrames, GiveTheErrorThatTheWorkerReportedRatherThanItsExitCode) {
 
 TEST(WorkerFrames, DoNotTakeAResultFromAProcessThatWasKilledAfterIt) {
   const auto result =
-      Take({kResultFrame, R"({"frame":"exit","code":0,"signal":9,"text":"killed by SIGKILL"})"}).Finish();
+      Take({kResultFrame, R"({"frame":"exit","code":0,"signal":9,"text":"killed by SIGKILL"})"})
+          .Finish();
   ASSERT_FALSE(result);
   EXPECT_TRUE(result.error().retryable);
 }
@@ -50,7 +54,9 @@ TEST(WorkerFrames, NoticeAMissingLastFrameAndAMissingResult) {
   EXPECT_FALSE(Take({kGoodEnd}).Finish());
 }
 
-TEST(WorkerFrames, TakeGarbageAsAnError) { EXPECT_FALSE(Take({"garbage", kResultFrame, kGoodEnd}).Finish()); }
+TEST(WorkerFrames, TakeGarbageAsAnError) {
+  EXPECT_FALSE(Take({"garbage", kResultFrame, kGoodEnd}).Finish());
+}
 
 TEST(ToEvaluations, KeepSeriesApartThatDifferInAnythingButTheWeights) {
   const auto result = Take({kResultFrame, kGoodEnd}).Finish();

@@ -1,7 +1,7 @@
 #include "probes/checkpoint/hf_directory.h"
 
-#include <gmock/gmock.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include <cmath>
