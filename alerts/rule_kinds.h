@@ -11,8 +11,9 @@
 namespace couplingd {
 
 // Holds where the newest `hold` estimates in a row are in the rule's phase with the rule's
-// probability; is excluded where the newest `hold` are all in another determined phase or have an
-// interval that lies outside the rule's phase.
+// probability. Excluded where the newest `hold` are all in another determined phase, have an
+// interval that lies outside the rule's phase, or are out of it with the rule's probability: an
+// interval that is unbounded on the far side may still say so.
 std::vector<Finding> EvaluatePhase(const RuleConfig& rule, const RuleInputs& inputs);
 
 // Holds where most of the methods that gave a forecast see a crossing with the rule's probability,

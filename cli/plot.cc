@@ -207,7 +207,10 @@ std::string DrawPlot(const std::vector<PlotSeries>& given, const PlotOptions& op
     for (const PlotPoint& point : series[s].points) drawing.Mark(point, mark);
     legend += fmt::format("{}{} {}", s ? "   " : "", mark, series[s].name);
   }
-  std::string text = Shorten(options.title, static_cast<std::size_t>(options.width)) + "\n";
+  std::string text = options.ascii
+                         ? options.title.substr(0, static_cast<std::size_t>(options.width))
+                         : Shorten(options.title, static_cast<std::size_t>(options.width));
+  text += "\n";
   const std::string bar = options.ascii ? "|" : "│";
   for (int row = 0; row < options.height; ++row) {
     const double share = static_cast<double>(options.height - 1 - row) / (options.height - 1);

@@ -185,15 +185,17 @@ Result<std::unique_ptr<HistoryWriter>> OpenWriter(const Places& places,
     return Fail(ErrorKind::kUnavailable, fmt::format("no daemon answers at {}", places.socket),
                 "start couplingd, or name its database with --db");
   }
-  if (BaseName(places.database) != kDatabaseName) {
+  std::error_code ignored;
+  const bool is_file = std::filesystem::is_regular_file(places.database, ignored);
+  if (is_file && BaseName(places.database) != kDatabaseName) {
     return Fail(
         ErrorKind::kUsage,
         fmt::format("{}: only {} in a state directory is written", places.database, kDatabaseName),
         "name the state directory: --db DIR");
   }
-  std::error_code ignored;
-  const std::string directory =
-      std::filesystem::absolute(DirectoryName(places.database), ignored).string();
+  const bool is_database = BaseName(places.database) == kDatabaseName;
+  const std::string named = is_database ? DirectoryName(places.database) : places.database;
+  const std::string directory = std::filesystem::absolute(named, ignored).string();
   return HistoryWriter::Open(directory, services.clock);
 }
 
