@@ -108,6 +108,13 @@ bool Answers(HttpClient& http, const std::string& socket) {
   return http.Send(request).has_value();
 }
 
+// A directory, or what is to become one: no file is there and the name has no ending.
+bool IsStateDirectory(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored) ||
+         (!std::filesystem::exists(path, ignored) && !std::filesystem::path(path).has_extension());
+}
+
 Result<Config> DefaultConfig() { return ParseConfig("", "defaults"); }
 
 }  // namespace
@@ -129,9 +136,8 @@ Result<Places> FindPlaces(const SourceOptions& options, const CliServices& servi
       return std::unexpected(std::move(config).error());
   }
   if (!options.db.empty()) {
-    places.database = std::filesystem::is_directory(options.db)
-                          ? JoinPath(options.db, kDatabaseName)
-                          : options.db;
+    places.database =
+        IsStateDirectory(options.db) ? JoinPath(options.db, kDatabaseName) : options.db;
     return places;
   }
   if (places.config) places.database = places.config->DatabasePath();

@@ -74,7 +74,7 @@ const Table<Schedule>& ScheduleTable() {
                "kind", &Schedule::kind, kScheduleKinds,
                "every: each n-th checkpoint; log: evenly over the logarithm of the step; final: "
                "the last one, once the run has ended; adaptive: more where the sign of the "
-               "coupling is open. The newest checkpoint is always evaluated."),
+               "coupling is open."),
            IntegerKey("every", &Schedule::every, "n of kind every.", 1).OnlyFor({"every"}),
            IntegerKey("points_per_decade", &Schedule::points_per_decade,
                       "Kind log: checkpoints per factor of ten in steps, at most.", 1, 1000)

@@ -78,6 +78,7 @@ Status Pipeline::Take(const Notice& notice) {
   }
   if (notice.ended) {
     TRY(parts_.history.SetValue("ended:" + notice.run, FormatTime(parts_.clock.Now())));
+    TRY(QueueFinal(*watched));
     Tick();
     return {};
   }

@@ -58,6 +58,9 @@ class Pipeline {
   Status Take(const Notice& notice);
   // Puts a checkpoint that failed, was refused or was skipped back into the queue.
   Status Retry(std::int64_t checkpoint);
+  // No more checkpoints will come: queues what `schedule: final` has kept back. True where that was
+  // anything.
+  bool FinishRuns();
   // Rules that depend on time alone; call it now and then.
   void Tick();
   // No new evaluations; those under way are asked to stop and return to the queue.
@@ -104,6 +107,7 @@ class Pipeline {
   void Persist(std::string what, std::function<Status()> write);
   void Report(const std::string& level, const std::string& subject, const std::string& text);
   Status ForgetGone(const Watched& watched, const std::vector<std::string>& gone);
+  Result<bool> QueueFinal(const Watched& watched);
   Result<Run> RunOf(const RunConfig& config);
   Watched* FindWatched(const std::string& run);
   Result<std::optional<std::string>> ScheduleReason(const RunConfig& config, const Run& run,

@@ -43,6 +43,32 @@ bool Pipeline::idle() const {
   return queue && queue->empty();
 }
 
+bool Pipeline::FinishRuns() {
+  bool any = false;
+  for (const auto& [name, watched] : watched_) {
+    const Result<bool> queued = QueueFinal(watched);
+    if (!queued) Report("error", name, queued.error().Text());
+    any |= queued.value_or(false);
+  }
+  return any;
+}
+
+// The last checkpoint of a run with `schedule: final` leaves the skipped ones.
+Result<bool> Pipeline::QueueFinal(const Watched& watched) {
+  if (watched.config.schedule.kind != ScheduleKind::kFinal) return false;
+  HistoryFilter live;
+  live.run = watched.config.name;
+  std::vector<Checkpoint> known = TRY(parts_.history.reader().Checkpoints(live));
+  if (known.empty() || known.back().state != CheckpointState::kSkipped) return false;
+  Checkpoint& last = known.back();
+  last.state = CheckpointState::kQueued;
+  last.reason.clear();
+  last.updated_at = parts_.clock.Now();
+  TRY(parts_.history.SaveCheckpoint(last));
+  Dispatch();
+  return true;
+}
+
 std::string Pipeline::EvaluatingJson() const {
   JsonWriter json;
   json.BeginArray();

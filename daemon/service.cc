@@ -183,7 +183,7 @@ class RunningService final : public Service {
   }
 
   void EndWhenIdle() {
-    if (!pipeline_.idle()) return;
+    if (!pipeline_.idle() || pipeline_.FinishRuns()) return;
     pipeline_.Tick();
     Stop(ServiceEnd::kDone, DrainOptions{kDrainLimit, /*await_retries=*/true});
   }

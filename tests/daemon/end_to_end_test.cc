@@ -86,6 +86,13 @@ class EndToEnd : public testing::Test {
         << "{\"global_step\": " << step << ", \"num_input_tokens_seen\": " << step * 448 << "}";
   }
 
+  void Configure(const std::string& from, const std::string& to) const {
+    std::string yaml = ReadFile(config_).value();
+    ASSERT_NE(yaml.find(from), std::string::npos);
+    yaml.replace(yaml.find(from), from.size(), to);
+    ASSERT_TRUE(WriteFileAtomically(config_, yaml, 0644));
+  }
+
   ProcessOutput Once() const { return Call({Program("couplingd"), "--once", config_}); }
 
   void StartDaemon() {
@@ -268,6 +275,36 @@ TEST_F(EndToEnd, ACheckpointThatIsDeletedBeforeItsTurnEndsAsVanished) {
   ASSERT_TRUE(Eventually([&] { return States() == "20 waiting"; })) << States();
   fs::remove_all(Checkpoint(20));
   EXPECT_TRUE(Eventually([&] { return States() == "20 vanished"; })) << States();
+}
+
+TEST_F(EndToEnd, TheTrainersWordWaivesTheQuietPeriod) {
+  Configure("quiet_local: 500ms", "quiet_local: 1h");
+  StartDaemon();
+  Lay(20);
+  const ProcessOutput told = Call({Program("couplingctl"), "--config", config_, "notify", "web-8",
+                                   Checkpoint(20), "--tokens", "1.5M"});
+  ASSERT_TRUE(told.exit.ok()) << told.err;
+  ASSERT_TRUE(Eventually([&] { return States() == "20 evaluated"; })) << States();
+  EXPECT_EQ(Ask("checkpoints")[0]["tokens"].GetDouble(), 1.5e6);
+}
+
+TEST_F(EndToEnd, ScheduleFinalEvaluatesTheLastAndSaysWhyNotTheOthers) {
+  Configure("    d_model: 8\n", "    d_model: 8\n    schedule: final\n");
+  Lay(20);
+  Lay(40);
+  const ProcessOutput once = Once();
+  ASSERT_TRUE(once.exit.ok()) << once.err;
+  EXPECT_EQ(States(), "20 skipped, 40 evaluated");
+  EXPECT_STREQ(Ask("checkpoints")[0]["reason"].GetString(), "schedule final: the run goes on");
+}
+
+TEST_F(EndToEnd, APreservedCheckpointIsEvaluatedAndLeavesNothingBehind) {
+  Configure("    d_model: 8\n", "    d_model: 8\n    preserve: hardlink\n");
+  Lay(20);
+  const ProcessOutput once = Once();
+  ASSERT_TRUE(once.exit.ok()) << once.err;
+  EXPECT_EQ(States(), "20 evaluated");
+  EXPECT_TRUE(fs::is_empty(JoinPath(directory_, "state/preserved")));
 }
 
 TEST_F(EndToEnd, NothingIsWrittenIntoAWatchedDirectory) {
