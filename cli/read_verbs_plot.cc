@@ -53,8 +53,8 @@ PlotSeries ScoreSeries(const Rows& rows, std::string_view place, std::string_vie
   return series;
 }
 
-PlotSeries GammaSeries(const Rows& rows, std::string_view place) {
-  PlotSeries series{.name = "γ with its interval"};
+PlotSeries GammaSeries(std::string name, const Rows& rows, std::string_view place) {
+  PlotSeries series{.name = std::move(name)};
   for (const JsonValue* row : rows) {
     const auto x = NumberOf(*row, place), y = NumberOf(*row, "gamma");
     if (x && y) series.points.push_back({*x, *y, NumberOf(*row, "low"), NumberOf(*row, "high")});
@@ -63,21 +63,40 @@ PlotSeries GammaSeries(const Rows& rows, std::string_view place) {
   return series;
 }
 
-std::string GammaPlot(const std::string& title, const Rows& rows, std::string_view place,
-                      std::string_view x_label, int width, bool ascii) {
-  const PlotSeries gamma = GammaSeries(rows, place);
-  if (gamma.points.empty()) {
+std::string GammaPlot(const std::string& title, const std::vector<PlotSeries>& series,
+                      const Rows& rows, std::string_view x_label, int width, bool ascii) {
+  if (std::ranges::all_of(series, [](const PlotSeries& one) { return one.points.empty(); })) {
     const std::string reason = TextOf(*rows.back(), "reason");
     return fmt::format("{}: no γ to draw{}{}\n", title, reason.empty() ? "" : ": ",
                        Printable(reason));
   }
-  return DrawPlot({gamma}, {.title = title,
-                            .x_label = std::string(x_label),
-                            .y_label = "γ",
-                            .width = width,
-                            .height = 12,
-                            .ascii = ascii,
-                            .reference = 0});
+  return DrawPlot(series, {.title = title,
+                           .x_label = std::string(x_label),
+                           .y_label = "γ",
+                           .width = width,
+                           .height = 12,
+                           .ascii = ascii,
+                           .reference = 0});
+}
+
+std::string PlotOverSteps(const std::string& title, const Rows& rows, std::string_view step_key,
+                          int width, bool ascii) {
+  const std::string_view place = PlaceKey(rows, step_key);
+  return GammaPlot("γ of " + title, {GammaSeries("γ with its interval", rows, place)}, rows,
+                   place == "tokens" ? "tokens" : "step", width, ascii);
+}
+
+// γ between neighbouring sizes, placed between them, and γ over all sizes, placed at the largest.
+std::string PlotOverScale(const std::string& title, const Rows& rows, int width, bool ascii) {
+  constexpr double kNeighbours = 2;
+  Rows pairs, whole;
+  for (const JsonValue* row : rows) {
+    (NumberOf(*row, "n").value_or(0) > kNeighbours ? whole : pairs).push_back(row);
+  }
+  return GammaPlot("γ of " + title,
+                   {GammaSeries("γ between neighbouring sizes", pairs, "at"),
+                    GammaSeries("over all sizes", whole, "at")},
+                   rows, "parameters", width, ascii);
 }
 
 }  // namespace
@@ -87,7 +106,9 @@ std::string PlotHistory(const JsonValue& rows, int width, bool ascii) {
   for (const auto& [title, of_run] : Panels(rows)) {
     const std::string_view place = PlaceKey(of_run, "step");
     const std::string axes = TextOf(*of_run[0], "axes");
-    const bool percent = IsFractionMetric(axes.substr(axes.rfind('.') + 1));
+    const std::string first = axes.substr(0, axes.find(','));
+    const bool percent = IsFractionMetric(first.substr(first.rfind('.') + 1)) &&
+                         IsFractionMetric(axes.substr(axes.rfind('.') + 1));
     const std::vector<PlotSeries> scores = {ScoreSeries(of_run, place, "reasoning"),
                                             ScoreSeries(of_run, place, "truthfulness")};
     text += DrawPlot(scores, {.title = title,
@@ -97,7 +118,7 @@ std::string PlotHistory(const JsonValue& rows, int width, bool ascii) {
                               .height = 14,
                               .ascii = ascii,
                               .percent = percent});
-    text += "\n" + GammaPlot("γ of " + title, of_run, place, place, width, ascii) + "\n";
+    text += "\n" + PlotOverSteps(title, of_run, "step", width, ascii) + "\n";
   }
   return text;
 }
@@ -106,9 +127,9 @@ std::string PlotCoupling(const JsonValue& rows, int width, bool ascii) {
   std::string text;
   for (const auto& [title, of_run] : Panels(rows)) {
     const bool over_scale = TextOf(*of_run[0], "over") == "scale";
-    const std::string_view place = over_scale ? "at" : PlaceKey(of_run, "at");
-    const std::string_view label = over_scale ? "parameters" : place == "at" ? "step" : "tokens";
-    text += GammaPlot("γ of " + title, of_run, place, label, width, ascii) + "\n";
+    text += over_scale ? PlotOverScale(title, of_run, width, ascii)
+                       : PlotOverSteps(title, of_run, "at", width, ascii);
+    text += "\n";
   }
   return text;
 }

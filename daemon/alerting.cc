@@ -15,6 +15,7 @@ Result<std::vector<WatchedRun>> WatchedRuns(HistoryReader& history, const Config
     if (!run) continue;
     HistoryFilter filter;
     filter.run = run->name;
+    filter.generation = 0;  // an alert about a checkpoint of an earlier generation has to end, too
     WatchedRun seen;
     seen.name = run->name;
     seen.family = run->family;

@@ -3,13 +3,33 @@
 #include <algorithm>
 
 namespace couplingd {
+namespace {
+
+// Anywhere in the name, and as a word of it (words are separated by '_', ':' and the like).
+constexpr std::string_view kParts[] = {"ppl", "perplexity", "likelihood", "logprob", "bits_per"};
+constexpr std::string_view kWords[] = {"loss", "bits", "bpb",  "nll", "count",
+                                       "len",  "bleu", "chrf", "ter", "odds"};
+
+bool IsWordCharacter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool HasWord(std::string_view name, std::string_view word) {
+  for (std::size_t at = name.find(word); at != std::string_view::npos;
+       at = name.find(word, at + 1)) {
+    const std::size_t end = at + word.size();
+    const bool begins = at == 0 || !IsWordCharacter(name[at - 1]);
+    if (begins && (end == name.size() || !IsWordCharacter(name[end]))) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 bool IsFractionMetric(std::string_view metric) {
-  constexpr std::string_view kOther[] = {"ppl",  "perplexity", "likelihood", "logprob", "loss",
-                                         "bits", "bpb",        "nll",        "count",   "len",
-                                         "bleu", "chrf",       "ter",        "odds"};
-  return std::ranges::none_of(
-      kOther, [&](std::string_view part) { return metric.find(part) != std::string_view::npos; });
+  const auto contains = [&](std::string_view part) {
+    return metric.find(part) != std::string_view::npos;
+  };
+  const auto has_word = [&](std::string_view word) { return HasWord(metric, word); };
+  return std::ranges::none_of(kParts, contains) && std::ranges::none_of(kWords, has_word);
 }
 
 }  // namespace couplingd

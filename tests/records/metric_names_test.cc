@@ -1,0 +1,20 @@
+#include "records/metric_names.h"
+
+#include <gtest/gtest.h>
+
+namespace couplingd {
+namespace {
+
+TEST(MetricNames, TellSharesFromOtherNumbers) {
+  for (const char* name : {"acc", "acc_norm", "pct_stereotype", "unstereotyped", "mc2", "f1",
+                           "exact_match:strict-match"}) {
+    EXPECT_TRUE(IsFractionMetric(name)) << name;
+  }
+  for (const char* name : {"ppl", "word_perplexity", "likelihood_difference", "bits_per_byte",
+                           "bleu", "ter", "eval_loss", "chrf", "sample_len", "log_odds"}) {
+    EXPECT_FALSE(IsFractionMetric(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace couplingd
