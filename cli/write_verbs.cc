@@ -188,30 +188,62 @@ Status RetryFromHere(const CommandContext& context, const Places& places, std::i
   return {};
 }
 
-Result<int> Retry(const CommandContext& context, const std::string& name) {
-  const Places places = TRY(FindPlaces(context.source, context.services));
-  const auto source = TRY(OpenSource(places, context.services));
-  const std::int64_t id = TRY(FindId(*source, name));
+struct RetryCommand {
+  std::string checkpoint;
+  bool failed = false;
+  std::string run;
+};
+
+Status RetryOne(const CommandContext& context, const Places& places, std::int64_t id) {
   const std::string body = JsonWriter().BeginObject().Field("checkpoint", id).EndObject().Text();
   const auto answer = PostToDaemon(places, context.services, "retry", body);
   if (answer) {
     context.Print(fmt::format("checkpoint {} is queued\n", id));
-    return 0;
+    return {};
   }
   if (answer.error().kind != ErrorKind::kUnavailable) return std::unexpected(answer.error());
   TRY(RetryFromHere(context, places, id));
   context.Print(fmt::format("checkpoint {} is queued for when couplingd runs\n", id));
+  return {};
+}
+
+Result<std::vector<std::int64_t>> FailedIds(AnswerSource& source, const std::string& run) {
+  std::map<std::string, std::string> question;
+  if (!run.empty()) question["run"] = run;
+  const JsonDocument rows = TRY(ParseJson(TRY(source.Ask("checkpoints", question)), "checkpoints"));
+  std::vector<std::int64_t> ids;
+  for (const JsonValue& row : rows.GetArray()) {
+    if (TextOf(row, "state") == "failed") ids.push_back(TRY(GetInt(row, "id", "checkpoint")));
+  }
+  return ids;
+}
+
+Result<int> Retry(const CommandContext& context, const RetryCommand& command) {
+  if (command.failed != command.checkpoint.empty()) {
+    return Fail(ErrorKind::kUsage, "retry takes a CHECKPOINT or --failed, one of the two",
+                "see couplingctl retry --help");
+  }
+  const Places places = TRY(FindPlaces(context.source, context.services));
+  const auto source = TRY(OpenSource(places, context.services));
+  const std::vector<std::int64_t> ids =
+      command.failed ? TRY(FailedIds(*source, command.run))
+                     : std::vector<std::int64_t>{TRY(FindId(*source, command.checkpoint))};
+  for (const std::int64_t id : ids) TRY(RetryOne(context, places, id));
+  if (ids.empty()) context.Print("no checkpoint has failed\n");
   return 0;
 }
 
 void AddRetry(CLI::App& app, CommandContext& context) {
-  auto name = std::make_shared<std::string>();
+  auto command = std::make_shared<RetryCommand>();
   CLI::App* retry = app.add_subcommand(
       "retry", "Evaluate a checkpoint (again) that failed, was refused or was skipped");
-  retry->add_option("CHECKPOINT", *name, "Its id, its path, or RUN@STEP")->required();
-  retry->footer("Example:\n  couplingctl retry web-1b@500");
-  retry->callback(
-      [&context, name] { context.run = [&context, name] { return Retry(context, *name); }; });
+  retry->add_option("CHECKPOINT", command->checkpoint, "Its id, its path, or RUN@STEP");
+  auto* failed = retry->add_flag("--failed", command->failed, "All that have failed");
+  retry->add_option("--run", command->run, "With --failed: of this run only")->needs(failed);
+  retry->footer("Examples:\n  couplingctl retry web-1b@500\n  couplingctl retry --failed");
+  retry->callback([&context, command] {
+    context.run = [&context, command] { return Retry(context, *command); };
+  });
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ struct RunConfig {
   std::string name;             // unique
   std::string family;           // groups the sizes of one recipe; empty: the run's name
   std::string path;             // watched directory
-  std::string layout = "auto";  // auto, hf
+  std::string layout = "auto";  // auto, trainer, step, model
   std::string model_config;     // config.json to use where checkpoints carry none
   std::string tokenizer;        // directory to use where checkpoints carry none
   std::optional<double> tokens_per_step;

@@ -109,8 +109,11 @@ const Table<RunConfig>& RunTable() {
           "Directory that is watched: checkpoint-N, step-N or stepN below it, or one bare model. "
           "Nothing is ever written there.")
           .Required(),
-      ChoiceKey("layout", &RunConfig::layout, {"auto", "hf"},
-                "How checkpoints lie there: auto (recognised), hf (Hugging Face)."),
+      ChoiceKey(
+          "layout", &RunConfig::layout, {"auto", "trainer", "step", "model"},
+          "How checkpoints lie there: auto (by their names), trainer (a Hugging Face Trainer's, "
+          "complete once trainer_state.json is there), step (numbered directories without "
+          "one), model (bare models)."),
       PathKey("model_config", &RunConfig::model_config,
               "config.json to use where checkpoints carry none. Empty: none."),
       PathKey("tokenizer", &RunConfig::tokenizer,

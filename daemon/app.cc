@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/http_client.h"
 #include "base/process.h"
+#include "daemon/executor.h"
 #include "daemon/service.h"
 #include "daemon/service_manager.h"
 #include "history/store.h"
@@ -27,11 +28,11 @@ class DaemonApp final : public App {
         config_(std::move(config)),
         history_(std::move(history)),
         http_(MakeCurlHttpClient()),
-        probe_(std::move(probe)) {}
+        executor_(MakeLocalExecutor(std::move(probe))) {}
 
   Status Run() override {
-    const ServiceParts parts{clock_, *history_,     *http_,
-                             probe_, options_.once, options_.config_path};
+    const ServiceParts parts{clock_,     *history_,     *http_,
+                             *executor_, options_.once, options_.config_path};
     Config current = config_;
     std::optional<Config> previous;
     while (true) {
@@ -59,7 +60,7 @@ class DaemonApp final : public App {
   const Config config_;
   std::unique_ptr<HistoryWriter> history_;
   std::unique_ptr<HttpClient> http_;
-  const std::vector<std::string> probe_;
+  std::unique_ptr<Executor> executor_;
 
   // Keeps the signals caught while one service ends and the next has not begun.
   boost::asio::io_context idle_;

@@ -25,6 +25,7 @@ class App {
   // Until SIGTERM or SIGINT (drains: evaluations go back to the queue, alerts that are due are
   // delivered; a second signal ends at once), or in `once` mode until nothing is left to do. SIGHUP
   // reads the configuration again; where it is bad the old one stays, and the status says so.
+  // Evaluations go on across a reload unless the new configuration asks for other ones.
   virtual Status Run() = 0;
 };
 

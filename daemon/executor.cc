@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
@@ -11,8 +12,9 @@
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <optional>
-#include <set>
+#include <thread>
 
 #include "base/process.h"
 
@@ -109,59 +111,122 @@ class LineProcess : public std::enable_shared_from_this<LineProcess> {
   std::string error_text_;
 };
 
+// An evaluation from its start until its result was handed over.
+struct Execution {
+  std::string request;  // as it was sent
+  WorkerFrames frames;
+  std::weak_ptr<LineProcess> process;
+  bool is_cancelled = false;
+  std::optional<Result<WorkerResult>> result;
+  std::function<void(Result<WorkerResult>)> done;  // empty: nobody is served that asked for it
+};
+
 class LocalExecutor final : public Executor {
  public:
-  LocalExecutor(asio::io_context& io, std::vector<std::string> probe)
-      : io_(io), probe_(std::move(probe)) {}
+  explicit LocalExecutor(std::vector<std::string> probe)
+      : probe_(std::move(probe)),
+        work_(asio::make_work_guard(io_)),
+        thread_([this] { io_.run(); }) {}
 
-  void Inspect(const std::string& directory,
+  ~LocalExecutor() override {
+    io_.stop();
+    thread_.join();
+  }
+
+  void Serve(asio::io_context& io) override {
+    const std::lock_guard lock(mutex_);
+    served_ = &io;
+  }
+
+  void Leave() override {
+    const std::lock_guard lock(mutex_);
+    served_ = nullptr;
+    ++service_;
+    for (auto& [tag, evaluation] : evaluations_) evaluation->done = nullptr;
+  }
+
+  void Inspect(const std::string& directory, const std::string& layout,
                std::function<void(Result<InspectAnswer>)> done) override {
+    std::vector<std::string> arguments = {"inspect", directory};
+    if (layout != "auto") arguments.insert(arguments.end(), {"--layout", layout});
     auto answer = std::make_shared<std::string>();
-    Start(
-        {"inspect", directory}, "", kInspectTimeout, 0,
-        [answer](std::string_view line) { answer->append(line); },
-        [answer, directory, done](Result<ExitStatus> exit, const std::string& error_text) {
-          done(exit && exit->ok() ? ParseInspectAnswer(*answer)
-                                  : InspectFailure(directory, exit, error_text));
-        },
-        [done](Error error) { done(std::unexpected(std::move(error))); });
+    const auto tell = [this, service = Service(), done](Result<InspectAnswer> result) {
+      const std::lock_guard lock(mutex_);
+      if (served_ && service == service_)
+        asio::post(*served_, [done, result = std::move(result)] { done(result); });
+    };
+    asio::post(io_, [this, arguments, directory, answer, tell] {
+      Start(
+          arguments, "", kInspectTimeout, [answer](std::string_view line) { answer->append(line); },
+          [answer, directory, tell](const Result<ExitStatus>& exit, const std::string& error_text) {
+            tell(exit && exit->ok() ? ParseInspectAnswer(*answer)
+                                    : InspectFailure(directory, exit, error_text));
+          },
+          [tell](Error error) { tell(std::unexpected(std::move(error))); });
+    });
   }
 
   void Evaluate(std::int64_t tag, const WorkerRequest& request,
                 std::function<void(Result<WorkerResult>)> done) override {
-    auto frames = std::make_shared<WorkerFrames>();
-    frames_[tag] = frames;
+    auto evaluation = std::make_shared<Execution>();
+    evaluation->request = ToJson(request);
+    evaluation->done = std::move(done);
+    {
+      const std::lock_guard lock(mutex_);
+      evaluations_[tag] = evaluation;
+    }
     const auto timeout = request.evaluation.timeout + kGraceOfWorker;
-    Start(
-        {"evaluate"}, ToJson(request), timeout, tag,
-        [frames](std::string_view line) { frames->Take(line); },
-        [this, tag, frames, done](Result<ExitStatus>, const std::string&) {
-          const bool cancelled = cancelled_.erase(tag) > 0;
-          Forget(tag);
-          Result<WorkerResult> result = frames->Finish();
-          if (!result && cancelled)
-            result = Fail(ErrorKind::kCancelled, "the evaluation was stopped", "", true);
-          done(std::move(result));
-        },
-        [this, tag, done](Error error) {
-          Forget(tag);
-          done(std::unexpected(std::move(error)));
-        });
+    asio::post(io_, [this, tag, evaluation, timeout] {
+      auto process = Start(
+          {"evaluate"}, evaluation->request, timeout,
+          [this, evaluation](std::string_view line) {
+            const std::lock_guard lock(mutex_);
+            evaluation->frames.Take(line);
+          },
+          [this, tag, evaluation](const Result<ExitStatus>&, const std::string&) {
+            Ended(tag, evaluation, evaluation->frames.Finish());
+          },
+          [this, tag, evaluation](Error error) {
+            Ended(tag, evaluation, std::unexpected(std::move(error)));
+          });
+      const std::lock_guard lock(mutex_);
+      evaluation->process = process;
+      if (process && evaluation->is_cancelled) process->Stop();
+    });
+  }
+
+  Adoption Adopt(std::int64_t tag, const WorkerRequest& request,
+                 std::function<void(Result<WorkerResult>)> done) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = evaluations_.find(tag);
+    if (found == evaluations_.end() || found->second->is_cancelled) return Adoption::kUnknown;
+    Execution& evaluation = *found->second;
+    if (evaluation.request != ToJson(request)) {
+      StopProcess(found->second);
+      evaluations_.erase(found);
+      return Adoption::kStopped;
+    }
+    evaluation.done = std::move(done);
+    if (evaluation.result) HandOver(tag);
+    return Adoption::kTaken;
   }
 
   void Cancel(std::int64_t tag) override {
-    const auto running = running_.find(tag);
-    if (running == running_.end()) return;
-    cancelled_.insert(tag);
-    if (const auto process = running->second.lock()) process->Stop();
+    const std::lock_guard lock(mutex_);
+    const auto found = evaluations_.find(tag);
+    if (found != evaluations_.end()) StopProcess(found->second);
   }
 
   double Progress(std::int64_t tag) const override {
-    const auto frames = frames_.find(tag);
-    return frames == frames_.end() ? 0 : frames->second->progress();
+    const std::lock_guard lock(mutex_);
+    const auto found = evaluations_.find(tag);
+    return found == evaluations_.end() ? 0 : found->second->frames.progress();
   }
 
-  std::size_t running() const override { return frames_.size(); }
+  std::size_t running() const override {
+    const std::lock_guard lock(mutex_);
+    return evaluations_.size();
+  }
 
  private:
   static std::unexpected<Error> InspectFailure(const std::string& directory,
@@ -173,11 +238,18 @@ class LocalExecutor final : public Executor {
     return Fail(ErrorKind::kInvalidData, text, "", exit->signal != 0);
   }
 
-  void Start(std::vector<std::string> arguments, std::string input,
-             std::chrono::milliseconds timeout, std::int64_t tag,
-             std::function<void(std::string_view)> on_line,
-             std::function<void(Result<ExitStatus>, const std::string&)> on_end,
-             std::function<void(Error)> on_failure) {
+  std::uint64_t Service() const {
+    const std::lock_guard lock(mutex_);
+    return service_;
+  }
+
+  // On the executor's thread, as all that follows from it. Empty where the program cannot start,
+  // which `on_failure` hears of.
+  std::shared_ptr<LineProcess> Start(
+      const std::vector<std::string>& arguments, std::string input,
+      std::chrono::milliseconds timeout, std::function<void(std::string_view)> on_line,
+      std::function<void(Result<ExitStatus>, const std::string&)> on_end,
+      const std::function<void(Error)>& on_failure) {
     ProcessOptions options;
     options.arguments = probe_;
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
@@ -185,33 +257,67 @@ class LocalExecutor final : public Executor {
     options.pipe_stdin = options.pipe_stdout = options.pipe_stderr = true;
     Result<Process> process = Process::Start(options);
     if (!process) {
-      asio::post(io_, [on_failure, error = process.error()] { on_failure(error); });
-      return;
+      on_failure(process.error());
+      return nullptr;
     }
     auto line_process = std::make_shared<LineProcess>(io_, *std::move(process), std::move(input));
     line_process->on_line = std::move(on_line);
     line_process->on_end = std::move(on_end);
-    if (tag != 0) running_[tag] = line_process;
     line_process->Run(timeout);
+    return line_process;
   }
 
-  void Forget(std::int64_t tag) {
-    running_.erase(tag);
-    frames_.erase(tag);
+  void Ended(std::int64_t tag, const std::shared_ptr<Execution>& evaluation,
+             Result<WorkerResult> result) {
+    const std::lock_guard lock(mutex_);
+    if (!result && evaluation->is_cancelled)
+      result = Fail(ErrorKind::kCancelled, "the evaluation was stopped", "", true);
+    evaluation->result = std::move(result);
+    const auto current = evaluations_.find(tag);
+    if (current != evaluations_.end() && current->second == evaluation && evaluation->done)
+      HandOver(tag);
   }
 
-  asio::io_context& io_;
+  // REQUIRES: mutex_ is held. The result stays here until the served thread takes it: a service
+  // that ends in between leaves it to the next.
+  void HandOver(std::int64_t tag) {
+    if (!served_) return;
+    asio::post(*served_, [this, tag, service = service_] {
+      std::unique_lock lock(mutex_);
+      const auto found = evaluations_.find(tag);
+      if (service != service_ || found == evaluations_.end() || !found->second->result) return;
+      const std::shared_ptr<Execution> evaluation = found->second;
+      evaluations_.erase(found);
+      lock.unlock();
+      evaluation->done(*std::move(evaluation->result));
+    });
+  }
+
+  // REQUIRES: mutex_ is held.
+  void StopProcess(const std::shared_ptr<Execution>& evaluation) {
+    evaluation->is_cancelled = true;
+    asio::post(io_, [evaluation] {
+      if (const auto process = evaluation->process.lock()) process->Stop();
+    });
+  }
+
   const std::vector<std::string> probe_;
-  std::map<std::int64_t, std::weak_ptr<LineProcess>> running_;
-  std::map<std::int64_t, std::shared_ptr<WorkerFrames>> frames_;
-  std::set<std::int64_t> cancelled_;
+  asio::io_context io_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  asio::io_context* served_ = nullptr;
+  std::uint64_t service_ = 0;                                       // counts those that left
+  std::map<std::int64_t, std::shared_ptr<Execution>> evaluations_;  // by tag
+
+  std::thread thread_;
 };
 
 }  // namespace
 
-std::unique_ptr<Executor> MakeLocalExecutor(boost::asio::io_context& io,
-                                            std::vector<std::string> probe) {
-  return std::make_unique<LocalExecutor>(io, std::move(probe));
+std::unique_ptr<Executor> MakeLocalExecutor(std::vector<std::string> probe) {
+  return std::make_unique<LocalExecutor>(std::move(probe));
 }
 
 }  // namespace couplingd

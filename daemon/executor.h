@@ -30,16 +30,36 @@ struct InspectAnswer {
 
 Result<InspectAnswer> ParseInspectAnswer(std::string_view json);
 
-// All calls and callbacks happen on the io_context's thread. Destroying the executor kills what
-// runs.
+// What Adopt found under a tag.
+enum class Adoption {
+  kTaken,    // the same request: `done` will be called
+  kStopped,  // another request: it was stopped, and nothing is called
+  kUnknown,  // nothing
+};
+
+// Outlives the services that it works for one after the other: evaluations go on while one service
+// hands over to the next. Callbacks happen on the thread of the io_context that is served. Calls
+// come from one thread at a time. Destroying the executor kills what runs.
 class Executor {
  public:
   virtual ~Executor() = default;
-  virtual void Inspect(const std::string& directory,
+
+  // Callbacks are posted to `io` from now on, which lives until Leave().
+  virtual void Serve(boost::asio::io_context& io) = 0;
+  // No callback is posted any more. Inspections are forgotten; evaluations go on, and what they
+  // give waits to be adopted.
+  virtual void Leave() = 0;
+
+  // `layout` is a layout's name, or "auto".
+  virtual void Inspect(const std::string& directory, const std::string& layout,
                        std::function<void(Result<InspectAnswer>)> done) = 0;
-  // `tag` names the evaluation in Progress() and Cancel().
+  // `tag` names the evaluation in Adopt(), Progress() and Cancel().
   virtual void Evaluate(std::int64_t tag, const WorkerRequest& request,
                         std::function<void(Result<WorkerResult>)> done) = 0;
+  // Takes over an evaluation that an earlier service began, if it would be begun with the same
+  // request now.
+  virtual Adoption Adopt(std::int64_t tag, const WorkerRequest& request,
+                         std::function<void(Result<WorkerResult>)> done) = 0;
   // Asks the process to stop (SIGTERM, after a grace SIGKILL); `done` follows with kCancelled or
   // what it still finished.
   virtual void Cancel(std::int64_t tag) = 0;
@@ -50,7 +70,6 @@ class Executor {
 
 // `probe` is the program and its leading arguments: {"…/couplingd-probe"} or the configured
 // command.
-std::unique_ptr<Executor> MakeLocalExecutor(boost::asio::io_context& io,
-                                            std::vector<std::string> probe);
+std::unique_ptr<Executor> MakeLocalExecutor(std::vector<std::string> probe);
 
 }  // namespace couplingd

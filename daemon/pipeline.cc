@@ -19,6 +19,14 @@ namespace {
 
 constexpr std::chrono::seconds kRecheckIncomplete{5};
 
+// 10 s after the first failed attempt, then a minute, then six: what was busy or full may be free
+// again.
+std::chrono::milliseconds RestAfter(int attempts) {
+  std::chrono::milliseconds rest = std::chrono::seconds{10};
+  for (int attempt = 1; attempt < std::min(attempts, 3); ++attempt) rest *= 6;
+  return rest;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(const Config& config, Parts parts) : config_(config), parts_(std::move(parts)) {
@@ -35,10 +43,7 @@ Status Pipeline::Start() {
     for (const auto& [name, watched] : watched_) families.insert(TRY(RunOf(watched.config)).family);
     for (Checkpoint& checkpoint :
          TRY(parts_.history.reader().CheckpointsInState(CheckpointState::kEvaluating))) {
-      checkpoint.state = CheckpointState::kQueued;
-      checkpoint.reason = "the daemon ended during its evaluation";
-      checkpoint.updated_at = parts_.clock.Now();
-      TRY(parts_.history.SaveCheckpoint(checkpoint));
+      TRY(TakeOver(std::move(checkpoint)));
     }
     return {};
   }));
@@ -97,8 +102,7 @@ Status Pipeline::Take(const Notice& notice) {
 void Pipeline::Inspect(Watched& watched, const Candidate& candidate) {
   watched.readiness.Recheck(candidate.path, parts_.clock.Now(), kRecheckIncomplete);
   ++watched.inspections;
-  parts_.executor.Inspect(candidate.path, [this, &watched,
-                                           candidate](Result<InspectAnswer> answer) {
+  const auto take = [this, &watched, candidate](Result<InspectAnswer> answer) {
     --watched.inspections;
     if (stopping_) return;
     if (!answer) {
@@ -111,7 +115,8 @@ void Pipeline::Inspect(Watched& watched, const Candidate& candidate) {
     Persist("found checkpoint", [this, &watched, candidate, answer = *std::move(answer)] {
       return Admit(watched, candidate, answer);
     });
-  });
+  };
+  parts_.executor.Inspect(candidate.path, watched.config.layout, take);
 }
 
 // 3. What is complete gets an identity and a place in the queue, or the reason for which it gets
@@ -184,7 +189,11 @@ void Pipeline::Dispatch() {
     Result<std::vector<Checkpoint>> queue =
         parts_.history.reader().CheckpointsInState(CheckpointState::kQueued);
     if (!queue) return Report("error", "queue", queue.error().Text());
-    std::erase_if(*queue, [&](const Checkpoint& c) { return evaluating_.contains(c.id); });
+    const UnixMillis now = parts_.clock.Now();
+    std::erase_if(*queue, [&](const Checkpoint& c) {
+      const auto rests = not_before_.find(c.id);
+      return evaluating_.contains(c.id) || (rests != not_before_.end() && now < rests->second);
+    });
     const auto next = NextInQueue(*queue, config_.evaluation.order, last_started_);
     if (!next) return;
     if (const Status started = Evaluate((*queue)[*next]); !started) {
@@ -196,10 +205,7 @@ void Pipeline::Dispatch() {
 // 5. The attempt is on record before the process starts: a checkpoint that kills the daemon is not
 // tried for ever.
 Status Pipeline::Evaluate(Checkpoint checkpoint) {
-  std::string name;
-  for (const Run& run : TRY(parts_.history.reader().Runs())) {
-    if (run.id == checkpoint.run_id) name = run.name;
-  }
+  const std::string name = TRY(RunName(checkpoint.run_id));
   const Watched* watched = FindWatched(name);
   const UnixMillis now = parts_.clock.Now();
   checkpoint.updated_at = now;
@@ -222,8 +228,7 @@ Status Pipeline::Evaluate(Checkpoint checkpoint) {
 }
 
 void Pipeline::Preserve(Running running, const RunConfig& run) {
-  const std::string target =
-      JoinPath(config_.store.path, fmt::format("preserved/{}", running.checkpoint.id));
+  const std::string target = PreservedPath(running.checkpoint.id);
   RemovePreserved(target);
   Result<std::string> path = PreserveCheckpoint(running.checkpoint.path, target, run.preserve);
   if (!path) {
@@ -233,10 +238,12 @@ void Pipeline::Preserve(Running running, const RunConfig& run) {
     });
     return;
   }
-  StartWorker(running, run, *path);
+  parts_.executor.Evaluate(
+      running.checkpoint.id, RequestFor(run, *path),
+      [this, running](Result<WorkerResult> result) { Finish(running, std::move(result)); });
 }
 
-void Pipeline::StartWorker(const Running& running, const RunConfig& run, const std::string& path) {
+WorkerRequest Pipeline::RequestFor(const RunConfig& run, const std::string& path) const {
   WorkerRequest request;
   request.checkpoint = path;
   request.model_config = run.model_config;
@@ -248,14 +255,14 @@ void Pipeline::StartWorker(const Running& running, const RunConfig& run, const s
   for (const std::string& root : {run.path, DirectoryName(run.model_config), run.tokenizer}) {
     if (!root.empty() && root != ".") request.read_roots.push_back(root);
   }
-  parts_.executor.Evaluate(
-      running.checkpoint.id, request, [this, running](Result<WorkerResult> result) {
-        RemovePreserved(
-            JoinPath(config_.store.path, fmt::format("preserved/{}", running.checkpoint.id)));
-        Persist("evaluation", [this, running, result = std::move(result)] {
-          return result ? Record(running, *result) : RecordFailure(running, result.error());
-        });
-      });
+  return request;
+}
+
+void Pipeline::Finish(const Running& running, Result<WorkerResult> result) {
+  RemovePreserved(PreservedPath(running.checkpoint.id));
+  Persist("evaluation", [this, running, result = std::move(result)] {
+    return result ? Record(running, *result) : RecordFailure(running, result.error());
+  });
 }
 
 // 6. Scores, the checkpoint's new state and what was learned of the run commit together.
@@ -305,8 +312,11 @@ Status Pipeline::RecordFailure(const Running& running, const Error& error) {
     if (is_gone) checkpoint.reason = "it was deleted before it could be read to the end";
   } else if (error.kind == ErrorKind::kInvalidData || error.kind == ErrorKind::kUnsupported) {
     checkpoint.state = CheckpointState::kRefused;
+  } else if (error.kind == ErrorKind::kUsage) {
+    checkpoint.state = CheckpointState::kFailed;  // another attempt would be asked the same
   } else if (checkpoint.attempts < config_.evaluation.attempts) {
     checkpoint.state = CheckpointState::kQueued;
+    not_before_[checkpoint.id] = checkpoint.updated_at + RestAfter(checkpoint.attempts).count();
   } else {
     checkpoint.state = CheckpointState::kFailed;
   }
@@ -347,6 +357,7 @@ void Pipeline::Tick() {
   const auto raised = RaiseAlerts(parts_.history, config_, parts_.clock, advice_);
   if (!raised) return Report("error", "rules", raised.error().Text());
   if (*raised > 0) parts_.deliver();
+  Dispatch();
 }
 
 }  // namespace couplingd

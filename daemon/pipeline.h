@@ -49,8 +49,8 @@ class Pipeline {
   // Parts and config outlive the pipeline.
   Pipeline(const Config& config, Parts parts);
 
-  // Registers the configured runs, puts back into the queue what a crash left half done, and
-  // couples what was recorded last.
+  // Registers the configured runs, takes over the evaluations of the pipeline before this one, puts
+  // back into the queue what a crash left half done, and couples what was recorded last.
   Status Start();
 
   // One scan of a run's directory. Returns the paths that the next scan should look into.
@@ -61,13 +61,16 @@ class Pipeline {
   // No more checkpoints will come: queues what `schedule: final` has kept back. True where that was
   // anything.
   bool FinishRuns();
-  // Rules that depend on time alone; call it now and then.
+  // Rules and the queue, so far as they depend on time alone; call it now and then.
   void Tick();
   // No new evaluations; those under way are asked to stop and return to the queue.
   void Stop();
   // Puts what is being evaluated back into the queue without waiting; the pipeline is not used
   // after it.
   void Abandon();
+  // Leaves what is being evaluated to the next pipeline on the same executor and history; this one
+  // is not used after it.
+  void HandOver();
 
   // Everything that lies in the directories has been seen, and there is nothing left to do about
   // it.
@@ -97,7 +100,9 @@ class Pipeline {
   void Dispatch();
   Status Evaluate(Checkpoint checkpoint);
   void Preserve(Running running, const RunConfig& run);
-  void StartWorker(const Running& running, const RunConfig& run, const std::string& path);
+  WorkerRequest RequestFor(const RunConfig& run, const std::string& path) const;
+  std::string PreservedPath(std::int64_t checkpoint) const;
+  void Finish(const Running& running, Result<WorkerResult> result);
   Status Record(const Running& running, const WorkerResult& result);
   Status RecordFailure(const Running& running, const Error& error);
   void Couple(const std::string& family);
@@ -106,9 +111,11 @@ class Pipeline {
   // Runs `write` until it succeeds: a full disk delays what is recorded and loses nothing.
   void Persist(std::string what, std::function<Status()> write);
   void Report(const std::string& level, const std::string& subject, const std::string& text);
+  Status TakeOver(Checkpoint checkpoint);
   Status ForgetGone(const Watched& watched, const std::vector<std::string>& gone);
   Result<bool> QueueFinal(const Watched& watched);
   Result<Run> RunOf(const RunConfig& config);
+  Result<std::string> RunName(std::int64_t id) const;  // empty where there is none
   Watched* FindWatched(const std::string& run);
   Result<std::optional<std::string>> ScheduleReason(const RunConfig& config, const Run& run,
                                                     std::int64_t step);
@@ -118,6 +125,7 @@ class Pipeline {
   std::map<std::string, Watched> watched_;
   std::map<std::int64_t, Running> evaluating_;  // by checkpoint id
   std::map<std::int64_t, UnixMillis> last_started_;
+  std::map<std::int64_t, UnixMillis> not_before_;  // by checkpoint id, after a failed attempt
   Advice advice_;
   int unpersisted_ = 0;  // writes that wait for another try
   bool stopping_ = false;

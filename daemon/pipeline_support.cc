@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/files.h"
 #include "base/json.h"
 #include "daemon/pipeline.h"
 #include "daemon/schedule.h"
@@ -22,7 +23,7 @@ void Pipeline::Stop() {
 }
 
 void Pipeline::Abandon() {
-  stopping_ = true;
+  Stop();
   for (auto& [id, running] : evaluating_) {
     Checkpoint checkpoint = running.checkpoint;
     checkpoint.state = CheckpointState::kQueued;
@@ -32,6 +33,44 @@ void Pipeline::Abandon() {
     (void)parts_.history.SaveCheckpoint(checkpoint);  // on failure the next start does the same
   }
   evaluating_.clear();
+}
+
+void Pipeline::HandOver() {
+  stopping_ = true;
+  evaluating_.clear();
+}
+
+Status Pipeline::TakeOver(Checkpoint checkpoint) {
+  const std::string run = TRY(RunName(checkpoint.run_id));
+  const Watched* watched = FindWatched(run);
+  Adoption adoption = Adoption::kUnknown;
+  if (watched) {
+    const Running running{checkpoint, run, checkpoint.updated_at};
+    const std::string path = watched->config.preserve == couplingd::Preserve::kNone
+                                 ? checkpoint.path
+                                 : PreservedPath(checkpoint.id);
+    adoption = parts_.executor.Adopt(
+        checkpoint.id, RequestFor(watched->config, path),
+        [this, running](Result<WorkerResult> result) { Finish(running, std::move(result)); });
+    if (adoption == Adoption::kTaken) {
+      evaluating_[checkpoint.id] = running;
+      return {};
+    }
+  } else {
+    parts_.executor.Cancel(checkpoint.id);
+  }
+  const bool is_stopped = adoption == Adoption::kStopped;
+  checkpoint.state = CheckpointState::kQueued;
+  checkpoint.reason = is_stopped ? "the configuration changed during its evaluation"
+                                 : "the daemon ended during its evaluation";
+  checkpoint.attempts -= is_stopped ? 1 : 0;
+  checkpoint.updated_at = parts_.clock.Now();
+  TRY(parts_.history.SaveCheckpoint(checkpoint));
+  return {};
+}
+
+std::string Pipeline::PreservedPath(std::int64_t checkpoint) const {
+  return JoinPath(config_.store.path, fmt::format("preserved/{}", checkpoint));
 }
 
 bool Pipeline::idle() const {
@@ -92,6 +131,7 @@ Status Pipeline::Retry(std::int64_t id) {
   checkpoint->state = CheckpointState::kQueued;
   checkpoint->reason = "asked for by hand";
   checkpoint->attempts = 0;
+  not_before_.erase(id);
   checkpoint->updated_at = parts_.clock.Now();
   TRY(parts_.history.SaveCheckpoint(*checkpoint));
   Dispatch();
@@ -177,6 +217,13 @@ Result<Run> Pipeline::RunOf(const RunConfig& config) {
                        run.tokens_per_step != before.tokens_per_step;
   if (changed) run.id = TRY(parts_.history.SaveRun(run));
   return run;
+}
+
+Result<std::string> Pipeline::RunName(std::int64_t id) const {
+  for (Run& run : TRY(parts_.history.reader().Runs())) {
+    if (run.id == id) return std::move(run.name);
+  }
+  return std::string();
 }
 
 Pipeline::Watched* Pipeline::FindWatched(const std::string& run) {

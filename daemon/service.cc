@@ -15,7 +15,6 @@
 #include "alerts/sink.h"
 #include "daemon/analyst.h"
 #include "daemon/api.h"
-#include "daemon/executor.h"
 #include "daemon/pipeline.h"
 #include "daemon/service_manager.h"
 #include "daemon/watcher.h"
@@ -37,14 +36,18 @@ class RunningService final : public Service {
   RunningService(const Config& config, const ServiceParts& parts)
       : config_(config),
         parts_(parts),
-        executor_(MakeLocalExecutor(io_, parts.probe)),
         analyst_(MakeAnalyst(io_, config_)),
-        pipeline_(config_, {io_, parts.clock, parts.history, *executor_, *analyst_,
+        pipeline_(config_, {io_, parts.clock, parts.history, parts.executor, *analyst_,
                             [this] { delivery_->Wake(); }}) {}
 
   ~RunningService() override {
     watchers_.clear();
-    pipeline_.Abandon();
+    if (end_ == ServiceEnd::kReloaded || !is_started_) {
+      pipeline_.HandOver();
+    } else {
+      pipeline_.Abandon();
+    }
+    parts_.executor.Leave();
   }
 
   Status Start() {
@@ -59,7 +62,9 @@ class RunningService final : public Service {
                            [this](ApiRequest request, std::function<void(ApiResponse)> respond) {
                              api_->Handle(std::move(request), std::move(respond));
                            }));
+    parts_.executor.Serve(io_);
     TRY(pipeline_.Start());
+    is_started_ = true;
     delivery_->Start();
     for (const RunConfig& run : config_.runs) StartWatching(run);
     AwaitSignal();
@@ -149,6 +154,7 @@ class RunningService final : public Service {
     }
     next_ = *std::move(next);
     end_ = ServiceEnd::kReloaded;
+    spdlog::info("reloaded {}", parts_.config_path);
     (void)parts_.history.SaveEvent("info", parts_.config_path, "reloaded");
     io_.stop();
   }
@@ -202,7 +208,6 @@ class RunningService final : public Service {
   asio::io_context io_;
   const Config config_;
   const ServiceParts parts_;
-  std::unique_ptr<Executor> executor_;
   std::unique_ptr<Analyst> analyst_;
   std::vector<std::shared_ptr<Sink>> sinks_;
   std::optional<DeliveryLoop> delivery_;
@@ -215,6 +220,7 @@ class RunningService final : public Service {
   asio::steady_timer idle_timer_{io_};
   std::optional<Config> next_;
   ServiceEnd end_ = ServiceEnd::kStopped;
+  bool is_started_ = false;
   bool stopping_ = false;
   bool store_is_well_ = true;
 };

@@ -8,6 +8,7 @@
 #include "base/http_client.h"
 #include "base/result.h"
 #include "config/config.h"
+#include "daemon/executor.h"
 #include "history/store.h"
 
 namespace couplingd {
@@ -16,7 +17,7 @@ struct ServiceParts {
   const Clock& clock;
   HistoryWriter& history;
   HttpClient& http;
-  std::vector<std::string> probe;  // program and leading arguments
+  Executor& executor;  // evaluations outlive a reload
   bool once = false;
   std::string config_path;  // for reloading
 };

@@ -76,10 +76,28 @@ class Evaluator {
 
  private:
   Status ReadModelConfig() {
+    config_ = TRY(FromOutside(settings_.model_config, ReadModelConfigFile()));
+    return {};
+  }
+
+  Result<ModelConfig> ReadModelConfigFile() const {
     const ConfinedFile file = TRY(OpenConfined(settings_.model_config, Roots()));
     const JsonDocument json = TRY(ParseJson(TRY(ReadConfined(file)), settings_.model_config));
-    config_ = TRY(ParseModelConfig(json, settings_.model_config));
-    return {};
+    return ParseModelConfig(json, settings_.model_config);
+  }
+
+  // What the request names beside the checkpoint is not the checkpoint's fault: such an error
+  // becomes one of the request.
+  template <typename T>
+  Result<T> FromOutside(const std::string& path, Result<T> read) const {
+    const bool is_of_the_file = !read && (read.error().kind == ErrorKind::kInvalidData ||
+                                          read.error().kind == ErrorKind::kUnsupported ||
+                                          read.error().kind == ErrorKind::kNotFound ||
+                                          read.error().kind == ErrorKind::kPermission);
+    if (is_of_the_file && !IsWithin(path, settings_.checkpoint)) {
+      read.error().kind = ErrorKind::kUsage;
+    }
+    return read;
   }
 
   ReadRoots Roots() const {
@@ -94,8 +112,8 @@ class Evaluator {
   }
 
   Status LoadTokenizerAndPacks() {
-    tokenizer_ = TRY(LoadTokenizer(settings_.tokenizer));
-    packs_ = TRY(OpenAllPacks(settings_.packs));
+    tokenizer_ = TRY(FromOutside(settings_.tokenizer, LoadTokenizer(settings_.tokenizer)));
+    packs_ = TRY(FromOutside("", OpenAllPacks(settings_.packs)));
     if (settings_.limit_items) {
       for (Pack& pack : packs_) KeepItems(pack, *settings_.limit_items, settings_.seed);
     }

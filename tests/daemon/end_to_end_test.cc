@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -94,6 +95,22 @@ class EndToEnd : public testing::Test {
   }
 
   ProcessOutput Once() const { return Call({Program("couplingd"), "--once", config_}); }
+
+  // Every evaluation takes two seconds longer and leaves a line in a file.
+  void SlowDown() const {
+    const std::string script = JoinPath(directory_, "slow-probe");
+    ASSERT_TRUE(WriteFileAtomically(script,
+                                    "#!/bin/sh\nif [ \"$1\" = evaluate ]; then echo started >> " +
+                                        JoinPath(directory_, "started") + "; sleep 2; fi\nexec " +
+                                        Program("couplingd-probe") + " \"$@\"\n",
+                                    0755));
+    Configure("rules:\n", "executor: {kind: command, command: [" + script + "]}\nrules:\n");
+  }
+  std::ptrdiff_t Started() const {
+    const auto lines = ReadFile(JoinPath(directory_, "started"));
+    return lines ? std::ranges::count(*lines, '\n') : 0;
+  }
+  std::string Log() const { return ReadFile(JoinPath(directory_, "log")).value_or(""); }
 
   void StartDaemon() {
     ProcessOptions options;
@@ -250,6 +267,64 @@ TEST_F(EndToEnd, ABadConfigurationLeavesTheOldOneLiveAndSaysSo) {
   Lay(20);
   EXPECT_TRUE(Eventually([&] { return States() == "20 evaluated"; })) << States();
   EXPECT_TRUE(EndDaemon().ok());
+}
+
+TEST_F(EndToEnd, AnEvaluationGoesOnAcrossAReloadThatDoesNotConcernIt) {
+  SlowDown();
+  Lay(20);
+  StartDaemon();
+  ASSERT_TRUE(Eventually([&] { return States() == "20 evaluating"; })) << States();
+  Configure("name: damaged", "name: broken");
+  daemon_->Signal(SIGHUP);
+  ASSERT_TRUE(Eventually([&] { return Log().find("reloaded /") != std::string::npos; }));
+  EXPECT_EQ(States(), "20 evaluating");
+  EXPECT_TRUE(Eventually([&] { return States() == "20 evaluated"; })) << States();
+  EXPECT_EQ(Ask("checkpoints")[0]["attempts"].GetInt(), 1);
+  EXPECT_EQ(Started(), 1);
+  EXPECT_TRUE(EndDaemon().ok());
+}
+
+TEST_F(EndToEnd, AReloadThatAsksForAnotherEvaluationStopsTheOneUnderWay) {
+  SlowDown();
+  Lay(20);
+  StartDaemon();
+  ASSERT_TRUE(Eventually([&] { return States() == "20 evaluating"; })) << States();
+  Configure("threads: 1", "threads: 2");
+  daemon_->Signal(SIGHUP);
+  ASSERT_TRUE(Eventually([&] { return Started() == 2; }));
+  EXPECT_TRUE(Eventually([&] { return States() == "20 evaluated"; })) << States();
+  EXPECT_EQ(Ask("checkpoints")[0]["attempts"].GetInt(), 1);
+  EXPECT_TRUE(EndDaemon().ok());
+}
+
+TEST_F(EndToEnd, ABrokenItemPackIsNotTheCheckpointsFault) {
+  const std::string pack = JoinPath(directory_, "packs/web/reasoning.jsonl");
+  const std::string good = ReadFile(pack).value();
+  ASSERT_TRUE(WriteFileAtomically(pack, "{\"context\": \"the\"}\n", 0644));
+  Lay(20);
+  ASSERT_TRUE(Once().exit.ok());
+  EXPECT_EQ(States(), "20 failed");
+  EXPECT_THAT(std::string(Ask("checkpoints")[0]["reason"].GetString()),
+              HasSubstr("reasoning.jsonl"));
+  const std::vector<ReceivedAlert> alerts = receiver_->Take();
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].kind, "evaluation_failing");
+  ASSERT_TRUE(WriteFileAtomically(pack, good, 0644));
+  const ProcessOutput retried =
+      Call({Program("couplingctl"), "--config", config_, "retry", "--failed"});
+  ASSERT_TRUE(retried.exit.ok()) << retried.err;
+  ASSERT_TRUE(Once().exit.ok());
+  EXPECT_EQ(States(), "20 evaluated");
+}
+
+TEST_F(EndToEnd, ALayoutThatTheRunNamesOutweighsTheDirectorysName) {
+  Lay(20);
+  fs::remove(JoinPath(Checkpoint(20), "trainer_state.json"));
+  ASSERT_TRUE(Once().exit.ok());
+  EXPECT_EQ(States(), "20 waiting");
+  Configure("    d_model: 8\n", "    d_model: 8\n    layout: step\n");
+  ASSERT_TRUE(Once().exit.ok());
+  EXPECT_EQ(States(), "20 evaluated");
 }
 
 TEST_F(EndToEnd, ADeadWebhookLosesNothing) {
