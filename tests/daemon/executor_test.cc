@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <filesystem>
 #include <optional>
 
@@ -57,6 +58,7 @@ class ExecutorTest : public testing::Test {
 
   // Runs callbacks until `holds`, for half a minute at most.
   static bool Eventually(asio::io_context& io, const std::function<bool()>& holds) {
+    const auto work = asio::make_work_guard(io);
     for (int turn = 0; turn < 600 && !holds(); ++turn) {
       io.restart();
       io.run_for(std::chrono::milliseconds(50));
