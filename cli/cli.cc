@@ -102,6 +102,7 @@ int RunCli(const std::vector<std::string>& arguments, const CliServices& service
   AddWriteVerbs(app, context);
   AddEvaluateVerb(app, context);
   AddPackVerbs(app, context);
+  AddPanelVerbs(app, context);
   AddConfigVerbs(app, context);
   if (arguments.empty()) {
     context.Print(app.help());

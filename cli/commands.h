@@ -36,6 +36,7 @@ void AddWriteVerbs(CLI::App& app, CommandContext& context);    // import notify 
 void AddConfigVerbs(CLI::App& app, CommandContext& context);   // check-config init
 void AddPackVerbs(CLI::App& app, CommandContext& context);     // pack build|check
 void AddEvaluateVerb(CLI::App& app, CommandContext& context);  // evaluate
+void AddPanelVerbs(CLI::App& app, CommandContext& context);    // panel reproduce
 
 // How an answer is shown: table unless --json or --csv.
 struct Format {

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "base/units.h"
 #include "cli/cells.h"
 #include "cli/screen_text.h"
 
@@ -81,6 +83,46 @@ std::string AlertNote(const JsonValue& row) {
   return note;
 }
 
+// A share as percent with one decimal, without its sign.
+Column Percent(std::string header, std::string_view key) {
+  return {std::move(header),
+          [key](const JsonValue& row) {
+            const auto share = NumberOf(row, key);
+            return share ? fmt::format("{:.1f}", 100 * *share) : std::string(kAbsent);
+          },
+          true};
+}
+
+// The flaws of a panel's row but those that mark nearly all rows.
+std::string FlawNote(const JsonValue& row) {
+  std::string note;
+  const JsonValue* flaws = FindMember(row, "flaws");
+  if (!flaws) return note;
+  for (const JsonValue& flaw : flaws->GetArray()) {
+    const std::string_view name(flaw.GetString(), flaw.GetStringLength());
+    if (name == "mc2-called-mc1" || name == "no-origin") continue;
+    note += (note.empty() ? "" : ", ") + std::string(name);
+  }
+  return note;
+}
+
+std::string ReproducedCell(const JsonValue& row, std::string_view key) {
+  const auto value = NumberOf(row, key);
+  if (!value) return std::string(kAbsent);
+  if (TextOf(row, "unit") == "parameters") return FormatCount(*value);
+  const double size = std::abs(*value);
+  if (size != 0 && size < 1e-3) return fmt::format("{:.1e}", *value);
+  return size < 10 ? fmt::format("{:.3f}", *value) : fmt::format("{:.4g}", *value);
+}
+
+std::string ReproducedInterval(const JsonValue& row) {
+  if (!FindMember(row, "low") && !FindMember(row, "high")) return "";
+  const auto end = [&](std::string_view key, std::string_view unbounded) {
+    return FindMember(row, key) ? ReproducedCell(row, key) : std::string(unbounded);
+  };
+  return fmt::format("[{}, {}]", end("low", "-∞"), end("high", "∞"));
+}
+
 std::vector<View> MakeViews() {
   return {
       {"runs",
@@ -145,6 +187,26 @@ std::vector<View> MakeViews() {
        {"id", "delivery_id", "sink", "alert_key", "sequence", "state", "attempts",
         "next_attempt_at", "last_outcome"},
        "nothing was to be delivered yet"},
+      {"panel",
+       {{Cell("model", "model", TextCell), Count("N", "parameters"), Percent("HSwag", "hellaswag"),
+         Percent("TQA", "truthfulqa_mc2"), Percent("ARC", "arc_challenge"),
+         Percent("WinoG", "winogrande"), Percent("MMLU", "mmlu"), Text("source", "source")},
+        FlawNote},
+       {"model", "family", "parameters", "d_model", "hellaswag", "truthfulqa_mc2", "arc_challenge",
+        "winogrande", "mmlu", "tables", "source", "flaws"},
+       "the panel is empty"},
+      {"reproduce",
+       {{Integer("row", "id"),
+         Cell("published", "published", ReproducedCell, true),
+         Cell("recomputed", "recomputed", ReproducedCell, true),
+         {"interval", ReproducedInterval, true},
+         Cell("verdict", "verdict", TextCell)},
+        [](const JsonValue& row) {
+          return TextOf(row, "quantity") + ": " + TextOf(row, "reason");
+        }},
+       {"id", "quantity", "unit", "published", "recomputed", "low", "high", "level", "verdict",
+        "reason"},
+       "nothing to reproduce"},
       {"events",
        {{Cell("at (UTC)", "at", TimeCell), Cell("level", "level", TextCell),
          Text("subject", "subject"), Integer("times", "count")},

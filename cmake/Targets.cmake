@@ -67,3 +67,18 @@ function(couplingd_test name)
                          PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
   endif()
 endfunction()
+
+# couplingd_embed(TARGET FUNCTION HEADER FILES…): gives TARGET the function
+# `std::string_view FUNCTION(std::string_view file)`, declared in HEADER, which returns the text of the files named.
+function(couplingd_embed target function header)
+  set(files ${ARGN})
+  list(TRANSFORM files PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/${function}.cc)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DFUNCTION=${function} -DHEADER=${header} "-DFILES=${files}"
+            -P ${CMAKE_SOURCE_DIR}/cmake/Embed.cmake
+    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/Embed.cmake
+    VERBATIM)
+  target_sources(${target} PRIVATE ${output})
+endfunction()

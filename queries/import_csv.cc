@@ -9,11 +9,11 @@
 #include <map>
 #include <set>
 
+#include "base/csv.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/nearest.h"
 #include "base/units.h"
-#include "probes/benchmark/csv.h"
 #include "queries/model_names.h"
 #include "records/metric_names.h"
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "base/utf8.h"
 #include "probes/benchmark/text.h"
-#include "probes/tokenizer/unicode.h"
 
 namespace couplingd {
 namespace {
@@ -25,24 +25,11 @@ std::unexpected<Error> BadItem(std::string_view where, std::string_view cause,
   return Fail(ErrorKind::kInvalidData, fmt::format("{}: {}", where, cause), std::string(hint));
 }
 
-Status CheckText(std::string_view text, std::string_view source) {
-  const bool has_nul = text.find('\0') != std::string_view::npos;
-  if (!has_nul && IsValidUtf8(text)) return {};
-  std::size_t number = 1;
-  for (std::size_t position = 0; position < text.size(); ++number) {
-    const std::string_view line = NextLine(text, position);
-    const std::string where = fmt::format("{}:{}", source, number);
-    if (line.find('\0') != std::string_view::npos) return BadItem(where, "a NUL byte");
-    if (!IsValidUtf8(line)) return BadItem(where, "text that is not UTF-8");
-  }
-  return {};
-}
-
 Status ForEachLine(
     const std::string& path,
     const std::function<Status(const JsonValue& object, const std::string& where)>& visit) {
   const std::string text = TRY(ReadFile(path, kMaxItemFileBytes));
-  TRY(CheckText(text, path));
+  TRY(CheckTextFile(text, path));
   std::size_t number = 1, objects = 0;
   for (std::size_t position = 0; position < text.size(); ++number) {
     const std::string_view line = NextLine(text, position);
@@ -59,7 +46,7 @@ Status ForEachLine(
 
 Result<JsonDocument> FirstLine(const std::string& path) {
   const std::string text = TRY(ReadFile(path, kMaxItemFileBytes));
-  TRY(CheckText(text, path));
+  TRY(CheckTextFile(text, path));
   std::size_t number = 1;
   for (std::size_t position = 0; position < text.size(); ++number) {
     const std::string_view line = NextLine(text, position);

@@ -16,9 +16,6 @@ inline constexpr std::size_t kMaxItemFileBytes = std::size_t{1} << 30;
 inline constexpr std::size_t kMaxLineBytes = 16u << 20;
 inline constexpr std::size_t kMaxChoices = 1024;
 
-// Whole text of an item file: valid UTF-8 without NUL bytes; kInvalidData with `source`:line.
-Status CheckText(std::string_view text, std::string_view source);
-
 // Calls `visit` with every line's object and "path:line" until it returns an error. Blank lines are
 // passed over; a file without any object is kInvalidData.
 Status ForEachLine(

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/csv.h"
 #include "base/files.h"
 #include "probes/benchmark/builders.h"
-#include "probes/benchmark/csv.h"
 #include "probes/benchmark/json_lines.h"
 #include "probes/benchmark/text.h"
 

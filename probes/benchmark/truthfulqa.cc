@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/csv.h"
 #include "probes/benchmark/builders.h"
-#include "probes/benchmark/csv.h"
 #include "probes/benchmark/json_lines.h"
 #include "probes/benchmark/text.h"
 

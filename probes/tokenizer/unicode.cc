@@ -53,20 +53,6 @@ bool WasPunctuationInUnicode8(char32_t c) {
 
 }  // namespace
 
-bool IsValidUtf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    if (static_cast<unsigned char>(text[i]) < 0x80) {
-      ++i;
-      continue;
-    }
-    UChar32 c;
-    U8_NEXT(text.data(), i, text.size(), c);
-    if (c < 0) return false;
-  }
-  return true;
-}
-
 char32_t NextCodePoint(std::string_view text, std::size_t& position) {
   UChar32 c;
   U8_NEXT_OR_FFFD(text.data(), position, text.size(), c);

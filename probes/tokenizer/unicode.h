@@ -8,10 +8,9 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/utf8.h"
 
 namespace couplingd {
-
-bool IsValidUtf8(std::string_view text);
 
 // Reads the code point at `position` and moves past it. REQUIRES: position < text.size().
 char32_t NextCodePoint(std::string_view text, std::size_t& position);

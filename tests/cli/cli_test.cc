@@ -249,5 +249,36 @@ echo '{"frame":"exit","code":65,"signal":0,"text":"exit code 65"}'
   EXPECT_THAT(err(), HasSubstr("model.safetensors: truncated"));
 }
 
+TEST_F(CliTest, PanelListsPublishedScoresWithSourceAndFlaws) {
+  EXPECT_EQ(Run({"panel", "--family", "Pythia"}), 0) << err();
+  EXPECT_THAT(out(), HasSubstr("Pythia-12B"));
+  EXPECT_THAT(out(), HasSubstr("two-versions (8 of 8 rows, kept)"));
+  EXPECT_EQ(Run({"panel", "--json"}), 0);
+  EXPECT_EQ(ParseJson(out(), "out")->Size(), 60u);
+  EXPECT_EQ(Run({"panel", "--as-published", "--json"}), 0);
+  const auto rows = ParseJson(out(), "out");
+  EXPECT_EQ(rows->Size(), 63u);
+  EXPECT_NEAR((*rows)[0]["hellaswag"].GetDouble(), 0.3715, 1e-12);
+  EXPECT_EQ(Run({"panel", "--table", "bootstrap", "--csv"}), 0);
+  EXPECT_THAT(out(), ::testing::StartsWith("model,family,parameters,"));
+  EXPECT_EQ(Run({"panel", "--family", "Pythai"}), 64);
+  EXPECT_THAT(err(), HasSubstr("families are BLOOM"));
+  EXPECT_EQ(Run({"panel", "--table", "none"}), 64);
+  EXPECT_EQ(Run({"panel", "--cleaned", "--as-published"}), 64);
+}
+
+TEST_F(CliTest, ReproduceShowsPublishedBesideRecomputed) {
+  EXPECT_EQ(Run({"reproduce", "--row", "1", "3", "--json"}), 0) << err();
+  const auto rows = ParseJson(out(), "out");
+  ASSERT_TRUE(rows);
+  EXPECT_EQ((*rows)[0]["id"].GetInt(), 1);
+  EXPECT_STREQ((*rows)[0]["verdict"].GetString(), "holds");
+  EXPECT_NEAR((*rows)[0]["recomputed"].GetDouble(), -0.989, 0.001);
+  EXPECT_EQ(Run({"reproduce", "--row", "3", "--replicates", "1000"}), 0);
+  EXPECT_THAT(out(), HasSubstr("weak"));
+  EXPECT_EQ(Run({"reproduce", "--row", "99"}), 64);
+  EXPECT_THAT(err(), HasSubstr("there is no row 99 (rows are 1, 2, 3"));
+}
+
 }  // namespace
 }  // namespace couplingd

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "probes/benchmark/csv.h"
 #include "tests/probes/benchmark/fixtures.h"
 
 namespace couplingd {
@@ -38,24 +37,6 @@ TEST(CountCodePoints, CountsCharactersNotBytes) {
 TEST(ReplaceAll, GoesOverTheTextOnce) {
   EXPECT_EQ(ReplaceAll("a    b", "  ", " "), "a  b");
   EXPECT_EQ(ReplaceAll("abc", "x", "y"), "abc");
-}
-
-TEST(Csv, ReadsQuotedFieldsWithLineBreaks) {
-  const auto rows =
-      Value(ParseCsv("\xEF\xBB\xBF"
-                     "a,\"b \"\"c\"\"\r\nd\",\r\n\r\n\"\",2,3\nlast,5,6",
-                     "f"));
-  ASSERT_EQ(rows.size(), 3u);
-  EXPECT_EQ(rows[0].fields, (std::vector<std::string>{"a", "b \"c\"\r\nd", ""}));
-  EXPECT_EQ(rows[1].fields, (std::vector<std::string>{"", "2", "3"}));
-  EXPECT_EQ(rows[1].line, 4u);
-  EXPECT_EQ(rows[2].fields[2], "6");
-}
-
-TEST(Csv, RefusesWhatIsNoCsv) {
-  EXPECT_EQ(ParseCsv("a\n\"b\nc", "f").error().message, "f:2: a quote is opened and never closed");
-  EXPECT_EQ(ParseCsv("a\n\"b\"c\n", "f").error().message,
-            "f:2: a closing quote must be followed by a comma or the end of the line");
 }
 
 }  // namespace

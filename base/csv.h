@@ -20,17 +20,19 @@ struct CsvRow {
 // quote that is not closed, text after a closing quote, a NUL byte or invalid UTF-8.
 Result<std::vector<CsvRow>> ParseCsv(std::string_view text, std::string_view source);
 
-// A CSV file with a header line; every row has as many fields as the header.
+// CSV with a header line; every row has as many fields as the header.
 class CsvTable {
  public:
+  static Result<CsvTable> Parse(std::string_view text, std::string_view source);
   static Result<CsvTable> Read(const std::string& path);
 
+  const std::string& source() const { return source_; }
   const std::vector<CsvRow>& rows() const { return rows_; }
   // The column of that name; kInvalidData that lists the columns where there is none.
   Result<std::size_t> Column(std::string_view name) const;
 
  private:
-  std::string path_;
+  std::string source_;
   std::vector<std::string> header_;
   std::vector<CsvRow> rows_;
 };

@@ -1,4 +1,4 @@
-#include "probes/benchmark/csv.h"
+#include "base/csv.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,13 +7,13 @@
 #include <utility>
 
 #include "base/files.h"
-#include "probes/benchmark/json_lines.h"
-#include "probes/tokenizer/unicode.h"
+#include "base/utf8.h"
 
 namespace couplingd {
 namespace {
 
 constexpr std::size_t kMaxFields = 1024;
+constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
 
 class CsvParser {
  public:
@@ -84,24 +84,27 @@ class CsvParser {
 }  // namespace
 
 Result<std::vector<CsvRow>> ParseCsv(std::string_view text, std::string_view source) {
-  TRY(CheckText(text, source));
+  TRY(CheckTextFile(text, source));
   return CsvParser(text, source).Rows();
 }
 
 Result<CsvTable> CsvTable::Read(const std::string& path) {
-  const std::string text = TRY(ReadFile(path, kMaxItemFileBytes));
+  return Parse(TRY(ReadFile(path, kMaxFileBytes)), path);
+}
+
+Result<CsvTable> CsvTable::Parse(std::string_view text, std::string_view source) {
   CsvTable table;
-  table.path_ = path;
-  table.rows_ = TRY(ParseCsv(text, path));
+  table.source_ = source;
+  table.rows_ = TRY(ParseCsv(text, source));
   if (table.rows_.size() < 2) {
-    return Fail(ErrorKind::kInvalidData, fmt::format("{}: no row below a header line", path));
+    return Fail(ErrorKind::kInvalidData, fmt::format("{}: no row below a header line", source));
   }
   table.header_ = std::move(table.rows_.front().fields);
   table.rows_.erase(table.rows_.begin());
   for (const CsvRow& row : table.rows_) {
     if (row.fields.size() != table.header_.size()) {
       return Fail(ErrorKind::kInvalidData,
-                  fmt::format("{}:{}: {} fields under a header of {}", path, row.line,
+                  fmt::format("{}:{}: {} fields under a header of {}", source, row.line,
                               row.fields.size(), table.header_.size()));
     }
   }
@@ -111,8 +114,8 @@ Result<CsvTable> CsvTable::Read(const std::string& path) {
 Result<std::size_t> CsvTable::Column(std::string_view name) const {
   const auto found = std::ranges::find(header_, name);
   if (found == header_.end()) {
-    return Fail(ErrorKind::kInvalidData, fmt::format("{}: no column \"{}\"; it has {}", path_, name,
-                                                     fmt::join(header_, ", ")));
+    return Fail(ErrorKind::kInvalidData, fmt::format("{}: no column \"{}\"; it has {}", source_,
+                                                     name, fmt::join(header_, ", ")));
   }
   return static_cast<std::size_t>(found - header_.begin());
 }
