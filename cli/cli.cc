@@ -100,6 +100,8 @@ int RunCli(const std::vector<std::string>& arguments, const CliServices& service
   AddReadVerbs(app, context);
   AddAlertVerbs(app, context);
   AddWriteVerbs(app, context);
+  AddCompareVerb(app, context);
+  AddRescoreVerb(app, context);
   AddEvaluateVerb(app, context);
   AddPackVerbs(app, context);
   AddPanelVerbs(app, context);

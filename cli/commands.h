@@ -35,6 +35,8 @@ void AddAlertVerbs(CLI::App& app, CommandContext& context);    // alerts list|wh
 void AddWriteVerbs(CLI::App& app, CommandContext& context);    // import notify retry
 void AddConfigVerbs(CLI::App& app, CommandContext& context);   // check-config init
 void AddPackVerbs(CLI::App& app, CommandContext& context);     // pack build|check
+void AddCompareVerb(CLI::App& app, CommandContext& context);   // compare
+void AddRescoreVerb(CLI::App& app, CommandContext& context);   // rescore
 void AddEvaluateVerb(CLI::App& app, CommandContext& context);  // evaluate
 void AddPanelVerbs(CLI::App& app, CommandContext& context);    // panel reproduce
 

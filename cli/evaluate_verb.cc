@@ -161,11 +161,8 @@ ImportedResult About(const EvaluateCommand& command, const std::string& checkpoi
   return about;
 }
 
-// Raw scores go beside those of the history where we may write there; otherwise the aggregates
-// alone are recorded.
 bool CopyScoreFiles(const std::string& from, const std::string& scores_directory) {
   std::error_code error;
-  if (!std::filesystem::is_directory(scores_directory, error)) return false;
   for (const auto& entry : std::filesystem::directory_iterator(from, error)) {
     const auto content = ReadFile(entry.path().string(), 1u << 30);
     if (!content) return false;
@@ -182,9 +179,8 @@ Result<std::string> Record(const CommandContext& context, std::vector<ImportedRe
     return Fail(ErrorKind::kUsage,
                 "--record needs the configuration or the database, not the socket alone");
   }
-  // Opening makes the folders of a new state directory; a daemon that holds it has made them.
-  if (::access(places.database.c_str(), F_OK) != 0) TRY(OpenWriter(places, context.services));
-  const bool kept = CopyScoreFiles(scores, JoinPath(DirectoryName(places.database), "scores"));
+  const auto folder = TRY(WritableScoresFolder(places, context.services));
+  const bool kept = folder && CopyScoreFiles(scores, *folder);
   for (ImportedResult& result : results) {
     if (!kept) result.evaluation.plan_hash = result.evaluation.scores_hash = "";
   }

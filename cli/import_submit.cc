@@ -1,6 +1,10 @@
 #include "cli/import_submit.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+
+#include "base/files.h"
 
 namespace couplingd {
 namespace {
@@ -17,6 +21,16 @@ void Add(ImportSummary& total, ImportSummary part) {
 }
 
 }  // namespace
+
+Result<std::optional<std::string>> WritableScoresFolder(const Places& places,
+                                                        const CliServices& services) {
+  if (places.database.empty()) return std::nullopt;
+  // Opening makes the folders of a new state directory; a daemon that holds it has made them.
+  if (::access(places.database.c_str(), F_OK) != 0) TRY(OpenWriter(places, services));
+  std::string folder = JoinPath(DirectoryName(places.database), "scores");
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) return std::nullopt;
+  return folder;
+}
 
 Result<ImportSummary> SubmitImport(const Places& places, const CliServices& services,
                                    const std::vector<ImportedResult>& results) {

@@ -19,6 +19,7 @@ struct Filter {
 };
 
 constexpr Filter kFilters[] = {
+    {"name", "A run or a family; all of them by default"},  // stands without an option
     {"run", "Runs of this name"},
     {"family", "Runs of this family"},
     {"task", "Scores of this task"},
@@ -70,6 +71,13 @@ const std::vector<ReadVerb>& ReadVerbs() {
        false,
        false,
        "couplingctl scores --run pythia-1b --task arc_easy --metric acc --step 1000.. --csv"},
+      {"noise",
+       "How far scores jump by themselves, and what can be told apart",
+       {"run", "family", "task", "metric", "step", "tokens", "since", "generation"},
+       false,
+       false,
+       false,
+       "couplingctl noise --run pythia-1b --task arc_easy"},
       {"history",
        "The trajectory of an axis pair, checkpoint by checkpoint",
        {"run", "family", "axes", "step", "tokens", "since", "generation"},
@@ -91,6 +99,13 @@ const std::vector<ReadVerb>& ReadVerbs() {
        false,
        true,
        "couplingctl forecast --family pythia"},
+      {"audit",
+       "The checks of a published result on your own: relabelling, leave-one-out, other metrics …",
+       {"name", "axes", "generation"},
+       false,
+       false,
+       false,
+       "couplingctl audit pythia --axes arc_easy.acc,winogrande.acc"},
       {"deliveries",
        "What was delivered to which sink",
        {},
@@ -160,7 +175,8 @@ void AddReadVerb(CLI::App& app, CommandContext& context, const ReadVerb& verb) {
   auto options = std::make_shared<ReadOptions>();
   for (const Filter& filter : kFilters) {
     if (std::ranges::find(verb.filters, filter.option) == verb.filters.end()) continue;
-    command->add_option(fmt::format("--{}", filter.option),
+    const bool is_positional = filter.option == "name";
+    command->add_option(is_positional ? "NAME" : fmt::format("--{}", filter.option),
                         options->parameters[std::string(filter.option)], std::string(filter.help));
   }
   options->format.AddTo(*command);

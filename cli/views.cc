@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "cli/cells.h"
 #include "cli/screen_text.h"
+#include "records/metric_names.h"
 
 namespace couplingd {
 namespace {
@@ -59,6 +60,67 @@ Column Score(std::string header, std::string_view key) {
       true};
 }
 
+// "task.metric"
+Column TaskAndMetric() {
+  return {"score",
+          [](const JsonValue& row) { return TextOf(row, "task") + "." + TextOf(row, "metric"); },
+          false, true};
+}
+
+// Of a comparison: a score as percent, a place as a count, γ as it stands.
+std::string ComparedText(const JsonValue& row, std::string_view key) {
+  const std::string kind = TextOf(row, "kind"), what = TextOf(row, "what");
+  if (kind == "score") return ScoreText(NumberOf(row, key), what.substr(what.rfind('.') + 1));
+  return kind == "gamma" ? NumberCell(row, key) : CountCell(row, key);
+}
+
+Column ComparedLabel() {
+  return {"line",
+          [](const JsonValue& row) {
+            const std::string kind = TextOf(row, "kind"), what = TextOf(row, "what");
+            if (kind == "score") return what;
+            return (kind == "gamma" ? "γ" : kind) + " of " + what;
+          },
+          false, true};
+}
+
+Column Compared(std::string header, std::string_view key) {
+  return {std::move(header), [key](const JsonValue& row) { return ComparedText(row, key); }, true};
+}
+
+// A score's difference in points, a turn's as a factor.
+std::string DifferenceText(const JsonValue& row, std::string_view key) {
+  const auto value = NumberOf(row, key);
+  if (!value) return std::string(kAbsent);
+  const std::string kind = TextOf(row, "kind"), what = TextOf(row, "what");
+  if (kind == "D_c" || kind == "N_c") return fmt::format("×{:.2f}", *value);
+  const bool is_share = kind == "score" && IsFractionMetric(what.substr(what.rfind('.') + 1));
+  return fmt::format("{:+.2f}", is_share ? 100 * *value : *value);
+}
+
+Column Difference() {
+  return {"B − A", [](const JsonValue& row) { return DifferenceText(row, "difference"); }, true};
+}
+
+Column DifferenceInterval() {
+  return {"interval",
+          [](const JsonValue& row) {
+            if (!FindMember(row, "difference")) return std::string(kAbsent);
+            const auto end = [&](std::string_view key, std::string_view unbounded) {
+              return FindMember(row, key) ? DifferenceText(row, key) : std::string(unbounded);
+            };
+            return fmt::format("[{}, {}]", end("low", "-∞"), end("high", "∞"));
+          },
+          true};
+}
+
+Column VerdictColumn() {
+  return {"B is", [](const JsonValue& row) {
+            const JsonValue* survives = FindMember(row, "survives");
+            return TextOf(row, "verdict") + (survives && survives->IsTrue() ? " *" : "");
+          }};
+}
+
 // The run, or the family where the row is about all of it.
 Column Subject() {
   return {"run or family",
@@ -70,6 +132,11 @@ Column Subject() {
 }
 
 std::string Reason(const JsonValue& row) { return TextOf(row, "reason"); }
+
+std::string AuditNote(const JsonValue& row) {
+  const std::string advice = TextOf(row, "advice");
+  return TextOf(row, "result") + (advice.empty() ? "" : "\n→ " + advice);
+}
 
 std::string AlertNote(const JsonValue& row) {
   std::string note = TextOf(row, "summary");
@@ -148,6 +215,48 @@ std::vector<View> MakeViews() {
        {"run", "family", "checkpoint", "step", "tokens", "parameters", "task", "metric", "value",
         "stderr", "n"},
        "no scores match"},
+      {"noise",
+       {{Text("run", "run"), TaskAndMetric(), Integer("n", "checkpoints"), Score("value", "value"),
+         Score("± items", "item_noise"), Score("± steps", "step_noise"), Score("moved", "change"),
+         Number("S/N", "snr")},
+        Reason},
+       {"run",         "family",          "generation",
+        "task",        "metric",          "checkpoints",
+        "first_step",  "last_step",       "value",
+        "n",           "clusters",        "item_noise",
+        "step_noise",  "step_noise_low",  "step_noise_high",
+        "noise",       "change",          "change_stderr",
+        "snr",         "smallest",        "limit",
+        "spread",      "spread_snr",      "with",
+        "correlation", "correlation_low", "correlation_high",
+        "reason"},
+       "no scores match"},
+      {"compare",
+       {{ComparedLabel(), Compared("A", "a"), Compared("B", "b"), Difference(),
+         DifferenceInterval(), VerdictColumn()},
+        Reason},
+       {"kind", "what", "a", "b", "difference", "low", "high", "level", "p", "p_holm", "verdict",
+        "survives", "n", "method", "reason"},
+       "the runs share no metric at the matched checkpoints"},
+      {"settings",
+       {{Text("setting", "name"), Text("A", "a"), Text("B", "b"), Text("from", "source")}},
+       {"name", "a", "b", "source"},
+       "no setting is known to differ"},
+      {"audit",
+       {{Subject(), Cell("over", "over", TextCell), Number("γ", "gamma"),
+         Cell("check", "check", TextCell), Cell("verdict", "verdict", TextCell)},
+        AuditNote},
+       {"family", "run", "generation", "over", "axes", "gamma", "low", "high", "phase", "check",
+        "result", "verdict", "advice"},
+       "nothing to audit: no run has both axes scored; choose others with --axes"},
+      {"rescore",
+       {{Text("run", "run"), Integer("step", "step"), Text("task", "task"),
+         Text("metric", "metric"), Score("value", "value"), Score("± s.e.", "stderr"),
+         Integer("n", "n"), Score("stored", "stored")},
+        [](const JsonValue& row) { return TextOf(row, "problem"); }},
+       {"run", "family", "generation", "checkpoint", "step", "tokens", "task", "metric", "value",
+        "stderr", "n", "stored", "problem"},
+       "no raw scores match"},
       {"history",
        {{Text("run", "run"), Integer("step", "step"), Count("tokens", "tokens"),
          AxisScore("reasoning", "reasoning", 0), AxisScore("truthful", "truthfulness", 1),

@@ -11,6 +11,7 @@
 #include "cli/screen_text.h"
 #include "queries/import_csv.h"
 #include "queries/import_lm_eval.h"
+#include "queries/import_samples.h"
 #include "records/checkpoint_names.h"
 
 namespace couplingd {
@@ -47,6 +48,15 @@ Result<int> Import(const CommandContext& context, ImportCommand& command, bool i
     batch = TRY(ReadLmEval(command.paths, command.options));
   }
   const Places places = TRY(FindPlaces(context.source, context.services));
+  if (!batch.samples.empty()) {
+    const auto folder = TRY(WritableScoresFolder(places, context.services));
+    if (folder) {
+      TRY(AttachSamples(batch, *folder));
+    } else {
+      batch.notes.push_back(
+          "samples are left out: the history's folder of raw scores cannot be written from here");
+    }
+  }
   ImportSummary summary = TRY(SubmitImport(places, context.services, batch.results));
   summary.notes.insert(summary.notes.begin(), batch.notes.begin(), batch.notes.end());
   if (command.json) {
@@ -78,7 +88,9 @@ void AddImport(CLI::App& app, CommandContext& context) {
                          : import->add_subcommand(
                                "lm-eval", "Results files of lm-evaluation-harness, of any release");
     verb->add_option("PATH", command->paths,
-                     is_csv ? "CSV files" : "results_*.json, or directories of them")
+                     is_csv ? "CSV files"
+                            : "results_*.json, or directories of them; samples_*.jsonl of\n"
+                              "the same date give them their items")
         ->required();
     verb->add_option("--family", command->options.family, "Family of the runs");
     verb->add_option("--tokens-per-step", command->tokens_per_step,

@@ -1,9 +1,9 @@
 #include "coupling/score_sample.h"
 
 #include <algorithm>
-#include <map>
 #include <vector>
 
+#include "coupling/item_statistics.h"
 #include "coupling/random.h"
 
 namespace couplingd {
@@ -47,40 +47,16 @@ VectorXd Scores(std::span<const AxisObservation> chosen, const Axis& axis) {
   return scores;
 }
 
-// What is drawn: per cluster (an item, where there are none) the sum over its items of their
-// deviation from the mean, one column per place, and the number of its items.
-struct Units {
-  MatrixXd sums;   // C × K
-  VectorXd sizes;  // C
-};
-
-Units MakeUnits(std::span<const AxisObservation> chosen, const Axis& axis, const VectorXd& scores,
-                const std::vector<std::string>& clusters) {
-  const auto items = static_cast<Index>((chosen[0].*axis.items).size());
-  std::vector<Index> unit_of(items);
-  std::map<std::string_view, Index> known;
-  Index count = 0;
-  for (Index i = 0; i < items; ++i) {
-    if (clusters.empty() || clusters[i].empty()) {
-      unit_of[i] = count++;
-      continue;
-    }
-    const auto [found, is_new] = known.try_emplace(clusters[i], count);
-    count += is_new;
-    unit_of[i] = found->second;
-  }
-  Units units{MatrixXd::Zero(count, scores.size()), VectorXd::Zero(count)};
-  for (Index i = 0; i < items; ++i) units.sizes[unit_of[i]] += 1;
-  for (Index k = 0; k < scores.size(); ++k) {
-    const std::vector<double>& values = chosen[k].*axis.items;
-    for (Index i = 0; i < items; ++i) units.sums(unit_of[i], k) += values[i] - scores[k];
-  }
-  return units;
+ItemUnits MakeUnits(std::span<const AxisObservation> chosen, const Axis& axis,
+                    const std::vector<std::string>& clusters) {
+  std::vector<const std::vector<double>*> columns;
+  for (const AxisObservation& at : chosen) columns.push_back(&(at.*axis.items));
+  return SumByUnit(columns, clusters);
 }
 
 // Deviations of the mean, units drawn with replacement. Counts are gathered for a block of
 // replicates, so that the work is one matrix product per block.
-MatrixXd DrawUnits(const Units& units, int replicates, Random& random) {
+MatrixXd DrawUnits(const ItemUnits& units, int replicates, Random& random) {
   constexpr Index kBlock = 32;
   const Index count = units.sums.rows();
   MatrixXd draws(replicates, units.sums.cols());
@@ -100,13 +76,7 @@ MatrixXd DrawUnits(const Units& units, int replicates, Random& random) {
   return draws;
 }
 
-MatrixXd UnitCovariance(const MatrixXd& a, const MatrixXd& b, double items) {
-  const auto count = static_cast<double>(a.rows());
-  if (count < 2) return MatrixXd::Zero(a.cols(), b.cols());
-  return a.transpose() * b * (count / (count - 1) / (items * items));
-}
-
-void FillFromItems(const Units& units, int replicates, Random& random, AxisSample& sample) {
+void FillFromItems(const ItemUnits& units, int replicates, Random& random, AxisSample& sample) {
   sample.items = static_cast<int>(units.sizes.sum());
   sample.covariance = UnitCovariance(units.sums, units.sums, sample.items);
   sample.draws = DrawUnits(units, replicates, random);
@@ -130,7 +100,7 @@ AxisSample DrawAxis(std::span<const AxisObservation> chosen, const Axis& axis,
   sample.covariance = MatrixXd::Zero(places, places);
   sample.draws = MatrixXd::Zero(replicates, places);
   if (sample.source == NoiseSource::kItems) {
-    FillFromItems(MakeUnits(chosen, axis, sample.scores, clusters), replicates, random, sample);
+    FillFromItems(MakeUnits(chosen, axis, clusters), replicates, random, sample);
   } else if (sample.source == NoiseSource::kStderr) {
     FillFromStderr(chosen, axis, replicates, random, sample);
   }
@@ -144,10 +114,10 @@ ScoreSample DrawSharedItems(std::span<const AxisObservation> chosen,
   ScoreSample sample;
   sample.reasoning = {.source = NoiseSource::kItems, .scores = Scores(chosen, kReasoning)};
   sample.truthfulness = {.source = NoiseSource::kItems, .scores = Scores(chosen, kTruthfulness)};
-  const Units reasoning = MakeUnits(chosen, kReasoning, sample.reasoning.scores, clusters);
-  const Units truthfulness = MakeUnits(chosen, kTruthfulness, sample.truthfulness.scores, clusters);
+  const ItemUnits reasoning = MakeUnits(chosen, kReasoning, clusters);
+  const ItemUnits truthfulness = MakeUnits(chosen, kTruthfulness, clusters);
   const Index places = sample.Places();
-  Units both{MatrixXd(reasoning.sums.rows(), 2 * places), reasoning.sizes};
+  ItemUnits both{MatrixXd(reasoning.sums.rows(), 2 * places), reasoning.sizes};
   both.sums << reasoning.sums, truthfulness.sums;
   const MatrixXd draws = DrawUnits(both, replicates, random);
   const double items = both.sizes.sum();

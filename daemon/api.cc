@@ -6,6 +6,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 
 #include "alerts/delivery.h"
 #include "base/json.h"
@@ -20,6 +21,7 @@ namespace asio = boost::asio;
 
 constexpr std::string_view kApiPrefix = "/api/v1/";
 constexpr std::string_view kBody = "request body";
+constexpr std::chrono::seconds kLocalQueryLimit{30}, kRemoteQueryLimit{2};
 
 using Respond = std::function<void(ApiResponse)>;
 
@@ -72,7 +74,7 @@ class Api::Impl {
       const bool ready = parts_.ready();
       return respond({ready ? 200 : 503, ready ? "ready\n" : "not ready\n", "text/plain"});
     }
-    if (request.path == "/metrics") return Metrics(std::move(respond));
+    if (request.path == "/metrics") return Metrics(request.local, std::move(respond));
     if (!request.path.starts_with(kApiPrefix)) {
       return respond(ErrorResponse(Error{ErrorKind::kNotFound, "there is no " + request.path, ""}));
     }
@@ -83,19 +85,22 @@ class Api::Impl {
   }
 
  private:
-  // Runs `work` with the reader's connection on its thread and answers on the io_context's.
-  void OnReader(std::function<ApiResponse(HistoryReader&)> work, Respond respond) {
-    asio::post(readers_, [this, work = std::move(work), respond = std::move(respond),
+  // Runs `work` with a reader's connection on the readers' thread and answers on the io_context's.
+  // Who asks over the network may hold that thread only briefly with one query.
+  void OnReader(bool is_local, std::function<ApiResponse(HistoryReader&)> work, Respond respond) {
+    asio::post(readers_, [this, is_local, work = std::move(work), respond = std::move(respond),
                           guard = asio::make_work_guard(parts_.io)]() mutable {
       ApiResponse response;
-      if (!reader_) {
-        auto reader = HistoryReader::Open(parts_.config.DatabasePath());
-        if (reader)
-          reader_ = *std::move(reader);
+      std::unique_ptr<HistoryReader>& reader = is_local ? local_reader_ : remote_reader_;
+      if (!reader) {
+        auto opened = HistoryReader::Open(parts_.config.DatabasePath(),
+                                          is_local ? kLocalQueryLimit : kRemoteQueryLimit);
+        if (opened)
+          reader = *std::move(opened);
         else
-          response = ErrorResponse(reader.error());
+          response = ErrorResponse(opened.error());
       }
-      if (reader_) response = work(*reader_);
+      if (reader) response = work(*reader);
       asio::post(parts_.io,
                  [respond = std::move(respond), response = std::move(response)]() mutable {
                    respond(std::move(response));
@@ -103,9 +108,10 @@ class Api::Impl {
     });
   }
 
-  void Metrics(Respond respond) {
+  void Metrics(bool is_local, Respond respond) {
     const LiveNumbers live{parts_.pipeline.evaluating(), parts_.ready()};
     OnReader(
+        is_local,
         [this, live](HistoryReader& history) -> ApiResponse {
           Result<std::string> text = MetricsText(history, parts_.config, live);
           if (!text) return ErrorResponse(text.error());
@@ -117,6 +123,7 @@ class Api::Impl {
   void Read(const std::string& verb, const ApiRequest& request, Respond respond) {
     const std::string live = verb == "status" ? LiveStatus() : "";
     OnReader(
+        request.local,
         [this, verb, live, parameters = request.parameters](HistoryReader& history) {
           Result<std::string> text = Answer(history, parts_.config, parts_.clock, verb, parameters);
           if (text && !live.empty()) {
@@ -166,7 +173,7 @@ class Api::Impl {
 
   const ApiParts parts_;
   const UnixMillis started_at_;
-  std::unique_ptr<HistoryReader> reader_;  // of the readers' thread only
+  std::unique_ptr<HistoryReader> local_reader_, remote_reader_;  // of the readers' thread only
   std::stop_source stop_;
   asio::thread_pool readers_;
   asio::thread_pool senders_;

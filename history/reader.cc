@@ -14,8 +14,6 @@
 namespace couplingd {
 namespace {
 
-constexpr std::chrono::milliseconds kQueryTimeLimit{2000};
-
 // In the order in which they must outlive each other: the connection may read the snapshot's copy.
 struct Opened {
   std::unique_ptr<SystemClock> clock = std::make_unique<SystemClock>();
@@ -79,10 +77,11 @@ Result<Opened> OpenEitherWay(const std::string& database) {
 
 }  // namespace
 
-Result<std::unique_ptr<HistoryReader>> HistoryReader::Open(const std::string& database) {
+Result<std::unique_ptr<HistoryReader>> HistoryReader::Open(const std::string& database,
+                                                           std::chrono::milliseconds limit) {
   TRY(VerifyReadable(database));
   Opened opened = TRY(OpenEitherWay(database));
-  opened.connection->LimitStatementTime(kQueryTimeLimit, *opened.clock);
+  opened.connection->LimitStatementTime(limit, *opened.clock);
   return std::make_unique<OwningReader>(std::move(opened), database);
 }
 

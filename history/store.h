@@ -5,6 +5,7 @@
 // HistoryReaders read beside it. Neither class is thread-safe: one thread at a time per object.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -58,8 +59,9 @@ class HistoryReader {
   // write-ahead log is read too. Where nothing can be written beside the database (a read-only file
   // system, another user's folder), a snapshot is read and Note() says so: the file itself where
   // its log is empty, else a private copy of both; kConflict where a writer lives there. A query
-  // that runs longer than 2 s fails with kUnavailable. Each query sees one consistent state.
-  static Result<std::unique_ptr<HistoryReader>> Open(const std::string& database);
+  // that runs longer than `limit` fails with kUnavailable. Each query sees one consistent state.
+  static Result<std::unique_ptr<HistoryReader>> Open(
+      const std::string& database, std::chrono::milliseconds limit = std::chrono::seconds(30));
   virtual ~HistoryReader() = default;
 
   virtual Result<std::vector<Run>> Runs() = 0;

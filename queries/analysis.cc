@@ -11,15 +11,6 @@
 namespace couplingd {
 namespace {
 
-CouplingOptions OptionsOf(const CouplingConfig& config) {
-  CouplingOptions options;
-  options.bounds = config.bounds;
-  options.window = config.window;
-  options.least_decades = config.min_decades;
-  options.replicates = config.replicates;
-  return options;
-}
-
 CouplingEstimate WithoutEstimate(const AxisSeries& series, CouplingOver over, std::string reason) {
   CouplingEstimate estimate;
   estimate.family = series.family;
@@ -31,6 +22,13 @@ CouplingEstimate WithoutEstimate(const AxisSeries& series, CouplingOver over, st
   estimate.n = static_cast<int>(series.observations.size());
   estimate.reason = std::move(reason);
   return estimate;
+}
+
+// A reason completed by which sizes are not in the estimate.
+std::string WithLeftOut(std::string reason, const std::vector<std::string>& left_out) {
+  if (left_out.empty()) return reason;
+  return fmt::format("{}{}left out: {}", reason, reason.empty() ? "" : "; ",
+                     fmt::join(left_out, "; "));
 }
 
 // The forecast that advice rests on: the first method that gave a value.
@@ -68,7 +66,7 @@ class Analyser {
   bool Wants(AnalysisPart part) const { return part_ == AnalysisPart::kAll || part_ == part; }
 
   Status OverScale(const std::vector<AxisSeries>& runs) {
-    const Result<AxisSeries> sizes = FamilySeries(runs, config_.match);
+    const Result<FamilySizes> sizes = FamilySeries(runs, config_.match);
     if (!sizes) {
       AxisSeries named = runs[0];
       named.run.clear();
@@ -77,12 +75,18 @@ class Analyser {
       return {};
     }
     family_forecast_.reset();
-    if (Wants(AnalysisPart::kForecasts)) TRY(Forecasts(*sizes, CouplingOver::kScale));
+    const std::size_t before = analysis_.forecasts.size();
+    if (Wants(AnalysisPart::kForecasts)) TRY(Forecasts(sizes->series, CouplingOver::kScale));
+    for (std::size_t i = before; i < analysis_.forecasts.size(); ++i) {
+      analysis_.forecasts[i].reason = WithLeftOut(analysis_.forecasts[i].reason, sizes->left_out);
+    }
     if (!Wants(AnalysisPart::kOverScale)) return {};
-    const ScaleCoupling scale = TRY(CouplingOverScale(*sizes, OptionsOf(config_)));
+    ScaleCoupling scale = TRY(CouplingOverScale(sizes->series, OptionsOf(config_)));
+    CouplingEstimate& population = scale.population.estimate;
+    population.reason = WithLeftOut(population.reason, sizes->left_out);
     for (const LocalCoupling& local : scale.local) analysis_.couplings.push_back(local.estimate);
-    analysis_.couplings.push_back(scale.population.estimate);
-    Advise(*sizes, scale.population);
+    analysis_.couplings.push_back(population);
+    Advise(sizes->series, scale.population);
     return {};
   }
 
@@ -120,6 +124,15 @@ class Analyser {
 };
 
 }  // namespace
+
+CouplingOptions OptionsOf(const CouplingConfig& config) {
+  CouplingOptions options;
+  options.bounds = config.bounds;
+  options.window = config.window;
+  options.least_decades = config.min_decades;
+  options.replicates = config.replicates;
+  return options;
+}
 
 Result<Analysis> Analyse(HistoryReader& history, const CouplingConfig& config,
                          const std::vector<AxisPair>& axes, const HistoryFilter& filter,

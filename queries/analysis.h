@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "config/config.h"
+#include "coupling/local_coupling.h"
 #include "coupling/observation.h"
 #include "history/store.h"
 #include "records/alert.h"
@@ -23,10 +24,15 @@ namespace couplingd {
 Result<std::vector<AxisSeries>> CollectSeries(HistoryReader& history, const AxisPair& axes,
                                               const HistoryFilter& filter);
 
+struct FamilySizes {
+  AxisSeries series;
+  std::vector<std::string> left_out;  // one sentence per size, or run, that is not in the series
+};
+
 // The sizes of one family side by side, from the newest generation of each of its runs. Where
 // several runs have one size, the one that comes last by name is taken. `match`: tokens,
 // tokens_per_parameter or final.
-Result<AxisSeries> FamilySeries(const std::vector<AxisSeries>& runs, const std::string& match);
+Result<FamilySizes> FamilySeries(const std::vector<AxisSeries>& runs, const std::string& match);
 
 // What might be done, by the run (or family) and axes that an estimate or forecast names.
 using Advice = std::map<std::pair<std::string, std::string>, std::vector<Intervention>>;
@@ -36,6 +42,8 @@ struct Analysis {
   std::vector<Forecast> forecasts;
   Advice advice;  // for the newest estimate of each run and family
 };
+
+CouplingOptions OptionsOf(const CouplingConfig& config);
 
 enum class AnalysisPart { kOverSteps, kOverScale, kForecasts, kAll };
 

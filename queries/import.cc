@@ -134,7 +134,7 @@ class Recorder {
   struct Known {
     Run run;
     std::map<std::int64_t, Checkpoint> by_step;
-    std::map<ScoreKey, Score> scores;
+    std::map<ScoreKey, ScoreRow> scores;
   };
 
   Result<Known*> KnownRun(const ImportedResult& result) {
@@ -157,7 +157,7 @@ class Recorder {
     }
     for (const ScoreRow& row : TRY(history_.reader().Scores(filter))) {
       known.scores.insert_or_assign({row.step, row.score.task, row.score.metric, row.series_key},
-                                    row.score);
+                                    row);
     }
     return &known;
   }
@@ -188,12 +188,16 @@ class Recorder {
     return checkpoint.id;
   }
 
+  // The same values, with the raw scores where these are given.
   bool IsUnchanged(const Known& known, const ImportedResult& result) const {
     return std::ranges::all_of(result.evaluation.scores, [&](const Score& score) {
       const auto found =
           known.scores.find({result.step, score.task, score.metric, result.evaluation.series_key});
-      return found != known.scores.end() && found->second.value == score.value &&
-             found->second.stderr_value == score.stderr_value && found->second.n == score.n;
+      if (found == known.scores.end()) return false;
+      const Score& stored = found->second.score;
+      const std::string& raw = result.evaluation.scores_hash;
+      return stored.value == score.value && stored.stderr_value == score.stderr_value &&
+             stored.n == score.n && (raw.empty() || raw == found->second.scores_hash);
     });
   }
 

@@ -28,8 +28,15 @@ struct ImportedResult {
   Evaluation evaluation;     // with its keys
 };
 
+// A file of raw scores that belongs to results (import_samples.h).
+struct SamplesFile {
+  std::string path;
+  bool is_named = false;  // by the user; else it was found beside its results
+};
+
 struct ImportBatch {
   std::vector<ImportedResult> results;
+  std::vector<SamplesFile> samples;  // not read yet
   std::vector<std::string>
       notes;  // what was left out or read otherwise than its name says, one sentence each
 };

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "queries/import_samples.h"
 #include "queries/model_names.h"
 #include "records/checkpoint_names.h"
 
@@ -354,15 +355,23 @@ Result<ImportBatch> ParseLmEval(const std::string& text, const std::string& path
 Result<ImportBatch> ReadLmEval(const std::vector<std::string>& paths,
                                const ImportOptions& options) {
   ImportBatch batch;
+  const auto append = [&](const std::string& file, ImportBatch more) {
+    Append(batch, std::move(more));
+    std::ranges::move(SamplesBeside(file), std::back_inserter(batch.samples));
+  };
   for (const std::string& path : paths) {
+    if (IsSamplesName(BaseName(path))) {
+      batch.samples.push_back({path, true});
+      continue;
+    }
     if (!std::filesystem::is_directory(path)) {
-      Append(batch, TRY(ReadFileOf(path, options)));
+      append(path, TRY(ReadFileOf(path, options)));
       continue;
     }
     for (const std::string& file : TRY(JsonFilesBelow(path))) {
       auto read = ReadFileOf(file, options);
       if (read) {
-        Append(batch, *std::move(read));
+        append(file, *std::move(read));
       } else if (IsForeign(read.error())) {
         batch.notes.push_back(file + ": no results file of lm-eval: left out");
       } else {
@@ -374,7 +383,8 @@ Result<ImportBatch> ReadLmEval(const std::vector<std::string>& paths,
   if (batch.results.empty()) {
     return Fail(ErrorKind::kNotFound,
                 fmt::format("{}: no results of lm-eval", fmt::join(paths, ", ")),
-                "results_*.json is what lm_eval --output_path writes");
+                batch.samples.empty() ? "results_*.json is what lm_eval --output_path writes"
+                                      : "samples belong to a results_*.json: name that too");
   }
   return batch;
 }

@@ -11,9 +11,10 @@
 
 namespace couplingd {
 
-// Files, and directories that are searched for *.json. A file that is named must be a results file;
-// one that is found in a directory and is none is left out with a note. What the files say counts,
-// their names only where they are silent:
+// Files, and directories that are searched for *.json. A file that is named must be a results file
+// or a samples_*.jsonl; one that is found in a directory and is none is left out with a note.
+// Samples of a results file's date are looked for beside it; the batch names them, unread. What the
+// files say counts, their names only where they are silent:
 //   run, family   from model_args' pretrained=; of Pythia's models also parameters, width and
 //   tokens per step (2,097,152) step          from revision=stepN, the checkpoint's directory, or
 //   the file's name (…_step1000.json) n             from n-samples (effective), absent in the old

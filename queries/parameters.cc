@@ -110,6 +110,15 @@ Result<std::vector<AxisPair>> ParseAxes(const QueryParameters& parameters, const
   return std::vector{AxisPair{*text, *reasoning, *truthfulness}};
 }
 
+Result<std::optional<double>> ParseNumber(const QueryParameters& parameters,
+                                          const std::string& name) {
+  const std::string* text = Find(parameters, name);
+  if (!text) return std::nullopt;
+  const double value = TRY(ParseEnd(*text, name));
+  if (!(value > 0)) return Fail(ErrorKind::kUsage, fmt::format("{}: it must be above 0", name));
+  return value;
+}
+
 Result<CouplingOver> ParseOver(const QueryParameters& parameters) {
   const std::string* text = Find(parameters, "over");
   if (!text || *text == "steps") return CouplingOver::kSteps;

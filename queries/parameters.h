@@ -27,6 +27,10 @@ Result<HistoryFilter> ParseFilter(const QueryParameters& parameters, const Clock
 // or an unnamed pair "task.metric,task.metric".
 Result<std::vector<AxisPair>> ParseAxes(const QueryParameters& parameters, const Config& config);
 
+// A number such as 0.02 or 2B; absent where the parameter is.
+Result<std::optional<double>> ParseNumber(const QueryParameters& parameters,
+                                          const std::string& name);
+
 // `over`: steps (default) or scale.
 Result<CouplingOver> ParseOver(const QueryParameters& parameters);
 

@@ -4,8 +4,12 @@
 
 #include <algorithm>
 
+#include "queries/audit_answer.h"
+#include "queries/comparison_answer.h"
 #include "queries/coupling_answers.h"
 #include "queries/history_answers.h"
+#include "queries/noise_answer.h"
+#include "queries/rescore_answer.h"
 
 namespace couplingd {
 namespace {
@@ -26,12 +30,18 @@ const std::vector<Verb>& Verbs() {
       {"scores",
        AnswerScores,
        {"run", "family", "task", "metric", "step", "tokens", "since", "generation", "limit"}},
+      {"noise",
+       AnswerNoise,
+       {"run", "family", "task", "metric", "step", "tokens", "since", "generation"}},
+      {"rescore", AnswerRescore, {"run", "family", "task", "metrics", "step", "generation"}},
       {"history",
        AnswerHistory,
        {"run", "family", "axes", "step", "tokens", "since", "generation", "recompute"}},
       {"coupling",
        AnswerCoupling,
        {"run", "family", "axes", "over", "step", "tokens", "since", "generation", "recompute"}},
+      {"audit", AnswerAudit, {"name", "run", "family", "axes", "generation"}},
+      {"compare", AnswerComparison, {"run_a", "run_b", "axes", "task", "at", "tolerance"}},
       {"forecast", AnswerForecast, {"run", "family", "axes", "generation", "recompute"}},
       {"alerts", AnswerAlerts, {"run", "since", "limit", "log"}},
       {"deliveries", AnswerDeliveries, {}},

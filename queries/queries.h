@@ -22,7 +22,8 @@ namespace couplingd {
 // `since` is a duration back from now ("7d") or an RFC 3339 time.
 using QueryParameters = std::map<std::string, std::string>;
 
-// Verbs: status runs checkpoints scores history coupling forecast alerts deliveries events.
+// Verbs: status runs checkpoints scores noise rescore history coupling forecast alerts deliveries
+// events.
 //   status       object {store, runs, queue, checkpoints{state: n}, alerts, deliveries,
 //   last_evaluation, problems[]} runs         array of {run, family, generation, path, parameters,
 //   d_model, tokens_per_step, checkpoints{state: n}, last_step, last_tokens} checkpoints  array of

@@ -3,96 +3,30 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "coupling/size_matching.h"
-#include "history/score_file.h"
-#include "probes/benchmark/metrics.h"
 #include "queries/analysis.h"
+#include "queries/item_reader.h"
 
 namespace couplingd {
 namespace {
 
 using Place = std::tuple<std::string, int, std::int64_t>;  // run, generation, step
-using RunGeneration = std::pair<std::string, int>;
 using RowsByPlace = std::map<Place, ScoreRow>;
 
-// The rows of one metric, those of the commonest series key of each run only.
 Result<RowsByPlace> RowsOf(HistoryReader& history, const TaskMetric& axis, HistoryFilter filter) {
   filter.task = axis.task;
   filter.metric = axis.metric;
-  const std::vector<ScoreRow> rows = TRY(history.Scores(filter));
-  std::map<RunGeneration, std::map<std::string, int>> keys;
-  for (const ScoreRow& row : rows) ++keys[{row.run, row.generation}][row.series_key];
+  std::vector<ScoreRow> rows = TRY(history.Scores(filter));
+  KeepCommonestSeries(rows);
   RowsByPlace places;
-  for (const ScoreRow& row : rows) {
-    const auto& counts = keys[{row.run, row.generation}];
-    const auto commonest =
-        std::max_element(counts.begin(), counts.end(),
-                         [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (row.series_key == commonest->first) {
-      places.insert_or_assign({row.run, row.generation, row.step}, row);
-    }
+  for (ScoreRow& row : rows) {
+    const Place place{row.run, row.generation, row.step};
+    places.insert_or_assign(place, std::move(row));
   }
   return places;
 }
-
-// Items of one metric with their clusters, from the plan and score files. Plans are read once.
-class ItemReader {
- public:
-  explicit ItemReader(std::string directory) : directory_(std::move(directory)) {}
-
-  // Empty where only aggregates are known or the files are gone.
-  std::vector<double> Items(const ScoreRow& row) {
-    if (row.plan_hash.empty() || row.scores_hash.empty()) return {};
-    const TaskPlan* plan = Plan(row.plan_hash);
-    if (!plan) return {};
-    const Result<TaskScores> scores = ReadScoreFile(directory_, row.scores_hash);
-    if (!scores) return {};
-    const auto metrics = ComputeMetrics(*plan, *scores);
-    if (!metrics) return {};
-    for (const MetricResult& metric : *metrics) {
-      if (metric.score.metric == row.score.metric) return metric.per_item;
-    }
-    return {};
-  }
-
-  std::vector<std::string> Clusters(const ScoreRow& row) {
-    std::vector<std::string> clusters;
-    const TaskPlan* plan = row.plan_hash.empty() ? nullptr : Plan(row.plan_hash);
-    if (!plan) return clusters;
-    bool any = false;
-    for (const ItemInfo& item : plan->items) {
-      clusters.push_back(item.cluster);
-      any |= !item.cluster.empty();
-    }
-    return any ? clusters : std::vector<std::string>();
-  }
-
-  // The score of guessing: the mean share of true choices. Meaningful for accuracies only.
-  std::optional<double> Chance(const ScoreRow& row) {
-    const TaskPlan* plan = row.plan_hash.empty() ? nullptr : Plan(row.plan_hash);
-    if (!plan || !row.score.metric.starts_with("acc") || plan->items.empty()) return std::nullopt;
-    double sum = 0;
-    for (const ItemInfo& item : plan->items) {
-      const auto is_true = std::count_if(item.choices.begin(), item.choices.end(),
-                                         [](const ChoiceInfo& choice) { return choice.is_true; });
-      sum += static_cast<double>(is_true) / static_cast<double>(item.choices.size());
-    }
-    return sum / static_cast<double>(plan->items.size());
-  }
-
- private:
-  const TaskPlan* Plan(const std::string& hash) {
-    auto [entry, is_new] = plans_.try_emplace(hash);
-    if (is_new) {
-      if (Result<TaskPlan> plan = ReadPlanFile(directory_, hash)) entry->second = *std::move(plan);
-    }
-    return entry->second ? &*entry->second : nullptr;
-  }
-
-  const std::string directory_;
-  std::map<std::string, std::optional<TaskPlan>> plans_;
-};
 
 AxisObservation Observe(ItemReader& items, const ScoreRow& reasoning,
                         const ScoreRow& truthfulness) {
@@ -160,14 +94,22 @@ Result<std::vector<AxisSeries>> CollectSeries(HistoryReader& history, const Axis
   return all;
 }
 
-Result<AxisSeries> FamilySeries(const std::vector<AxisSeries>& runs, const std::string& match) {
+Result<FamilySizes> FamilySeries(const std::vector<AxisSeries>& runs, const std::string& match) {
   if (runs.empty()) return Fail(ErrorKind::kNotFound, "no run of the family has both axes scored");
+  std::vector<std::string> left_out;
   std::map<double, const AxisSeries*> by_size;
   for (const AxisSeries& run : runs) {
-    if (run.observations.empty() || !run.observations[0].parameters) continue;
+    if (run.observations.empty() || !run.observations[0].parameters) {
+      left_out.push_back(fmt::format("run {}: its number of parameters is unknown", run.run));
+      continue;
+    }
     const AxisSeries*& chosen = by_size[*run.observations[0].parameters];
+    const AxisSeries* other = &run;
     if (!chosen || std::tie(chosen->run, chosen->generation) < std::tie(run.run, run.generation)) {
-      chosen = &run;
+      other = std::exchange(chosen, &run);
+    }
+    if (other && other->run != chosen->run) {
+      left_out.push_back(fmt::format("run {}: run {} has the same size", other->run, chosen->run));
     }
   }
   if (by_size.empty()) {
@@ -185,7 +127,8 @@ Result<AxisSeries> FamilySeries(const std::vector<AxisSeries>& runs, const std::
   family.generation = 1;
   family.observations = std::move(matched.chosen);
   DropPartialItems(family);
-  return family;
+  std::ranges::move(matched.left_out, std::back_inserter(left_out));
+  return FamilySizes{std::move(family), std::move(left_out)};
 }
 
 }  // namespace couplingd

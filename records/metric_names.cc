@@ -32,4 +32,16 @@ bool IsFractionMetric(std::string_view metric) {
   return std::ranges::none_of(kParts, contains) && std::ranges::none_of(kWords, has_word);
 }
 
+bool IsLowerBetter(std::string_view metric) {
+  constexpr std::string_view kBadParts[] = {"ppl", "perplexity", "bits_per", "pct_stereotype",
+                                            "brier"};
+  constexpr std::string_view kBadWords[] = {"loss", "bits",  "bpb", "nll",
+                                            "ter",  "error", "mse", "wer"};
+  const auto contains = [&](std::string_view part) {
+    return metric.find(part) != std::string_view::npos;
+  };
+  const auto has_word = [&](std::string_view word) { return HasWord(metric, word); };
+  return std::ranges::any_of(kBadParts, contains) || std::ranges::any_of(kBadWords, has_word);
+}
+
 }  // namespace couplingd

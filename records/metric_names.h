@@ -9,4 +9,8 @@ namespace couplingd {
 // perplexities, likelihoods, losses, bits per byte and counts.
 bool IsFractionMetric(std::string_view metric);
 
+// True where a smaller value is the better one: perplexities, losses, bits, error rates and
+// stereotype shares.
+bool IsLowerBetter(std::string_view metric);
+
 }  // namespace couplingd

@@ -85,6 +85,8 @@ struct MetricRow {
 // The first row that fits decides.
 constexpr MetricRow kMetrics[] = {
     {"truthfulqa_mc2", "acc", TrueMass},
+    {"truthfulqa_mc1", "mc1", Accuracy},
+    {"truthfulqa_mc2", "mc2", TrueMass},
     {"", "acc", Accuracy},
     {"", "acc_norm", AccuracyPerCharacter},
     {"", "acc_bytes", AccuracyPerByte},
@@ -158,17 +160,31 @@ std::vector<std::string_view> MetricNames() {
   return names;
 }
 
+std::vector<std::string_view> MetricNamesOf(std::string_view task) {
+  std::vector<std::string_view> names;
+  for (const MetricRow& row : kMetrics) {
+    if (!row.task.empty() && row.task != task) continue;
+    if (std::ranges::find(names, row.name) == names.end()) names.push_back(row.name);
+  }
+  return names;
+}
+
 Result<std::vector<MetricResult>> ComputeMetrics(const TaskPlan& plan, const TaskScores& scores) {
-  TRY(CheckScores(plan, scores));
   std::vector<std::string> metrics = plan.metrics;
   if (std::ranges::find(metrics, "log_odds") == metrics.end()) metrics.push_back("log_odds");
+  return ComputeMetrics(plan, scores, metrics);
+}
+
+Result<std::vector<MetricResult>> ComputeMetrics(const TaskPlan& plan, const TaskScores& scores,
+                                                 const std::vector<std::string>& metrics) {
+  TRY(CheckScores(plan, scores));
   std::vector<MetricResult> results;
   for (const std::string& metric : metrics) {
     const MetricRow* row = FindMetric(plan.task, metric);
     if (!row) {
       return Fail(ErrorKind::kInvalidData,
                   fmt::format("{}: unknown metric \"{}\"", plan.task, metric),
-                  fmt::format("metrics are {}", fmt::join(MetricNames(), ", ")));
+                  fmt::format("metrics are {}", fmt::join(MetricNamesOf(plan.task), ", ")));
     }
     std::vector<double> values;
     values.reserve(plan.items.size());

@@ -6,6 +6,7 @@
 //   true_mass  probability of the right choices among all: Σ_true exp(ll) / Σ exp(ll); published as
 //   `acc` of
 //              truthfulqa_mc2, because lm-eval calls it so
+//   mc1, mc2   the metric of that name of truthfulqa_mc1 (acc) and truthfulqa_mc2 (true_mass)
 //   log_odds   ln Σ_true exp(ll) − ln Σ_false exp(ll): as true_mass, but not bounded
 #pragma once
 
@@ -24,11 +25,17 @@ struct MetricResult {
   std::vector<double> per_item;  // parallel to TaskPlan::items
 };
 
+// Of any task.
 std::vector<std::string_view> MetricNames();
+// Of this task, whatever its plan asks for.
+std::vector<std::string_view> MetricNamesOf(std::string_view task);
 
 // The plan's metrics in their order, and log_odds last where the plan does not name it.
 // kInvalidData, naming task, item and choice, for shapes that do not match and for a log-likelihood
 // that is not finite; for an unknown metric too.
 Result<std::vector<MetricResult>> ComputeMetrics(const TaskPlan& plan, const TaskScores& scores);
+// The metrics named, whether or not the plan names them; the same errors.
+Result<std::vector<MetricResult>> ComputeMetrics(const TaskPlan& plan, const TaskScores& scores,
+                                                 const std::vector<std::string>& metrics);
 
 }  // namespace couplingd

@@ -17,7 +17,17 @@ namespace couplingd {
 // a choice), else from doc.answer where the contexts differ (WinoGrande). Where every continuation
 // begins with a space, that space is lm-eval's delimiter. Of several filters the first one's rows
 // are read. The task's name is in the rows ("task"), else in the file's name.
+//
+// Items of one doc.subject or doc.category share a cluster where there are at least ten of them.
 Result<Pack> ReadSamples(const std::string& path);
+
+// The same with the log-likelihoods that the file holds ("filtered_resps", else "resps"). Items are
+// in the order of their doc_id, so that files of one task give one plan whatever wrote them.
+struct SampledTask {
+  Pack pack;
+  TaskScores scores;
+};
+Result<SampledTask> ReadSampleScores(const std::string& path);
 
 // One line per item in the same shape, with "task" besides: doc_id, doc, target, arguments, resps,
 // filtered_resps, filter, metrics, doc_hash, prompt_hash, target_hash (SHA-256), and one key per

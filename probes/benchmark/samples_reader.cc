@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <numeric>
 #include <set>
 
 #include "base/files.h"
@@ -146,6 +148,58 @@ Result<std::vector<bool>> FindLabels(const JsonValue& row, const PackItem& item,
   return labels;
 }
 
+// Python's float and bool as they stand in JSON or as text.
+std::optional<double> NumberIn(const JsonValue& value) {
+  if (value.IsNumber()) return value.GetDouble();
+  if (!value.IsString()) return std::nullopt;
+  double number = 0;
+  const char* end = value.GetString() + value.GetStringLength();
+  const auto read = std::from_chars(value.GetString(), end, number);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
+}
+
+std::optional<bool> FlagIn(const JsonValue& value) {
+  if (value.IsBool()) return value.GetBool();
+  if (!value.IsString()) return std::nullopt;
+  const std::string_view text(value.GetString(), value.GetStringLength());
+  if (text != "True" && text != "False") return std::nullopt;
+  return text == "True";
+}
+
+// [log-likelihood, greedy] per choice; "resps" wraps each into a list of repeats.
+Result<std::vector<ChoiceScore>> ReadResponses(const JsonValue& row, std::size_t choices,
+                                               const std::string& where) {
+  const JsonValue* filtered = FindMember(row, "filtered_resps");
+  const JsonValue* list = filtered ? filtered : FindMember(row, "resps");
+  if (!list || !list->IsArray() || list->Size() != choices) {
+    return BadItem(where, fmt::format("\"filtered_resps\" is no list of {} responses", choices));
+  }
+  std::vector<ChoiceScore> scores;
+  for (const JsonValue& entry : list->GetArray()) {
+    const bool is_wrapped = entry.IsArray() && entry.Size() == 1 && entry[0].IsArray();
+    const JsonValue& response = is_wrapped ? entry[0] : entry;
+    const bool is_pair = response.IsArray() && response.Size() == 2;
+    const auto value = is_pair ? NumberIn(response[0]) : std::nullopt;
+    const auto flag = is_pair ? FlagIn(response[1]) : std::nullopt;
+    if (!value || !flag || !std::isfinite(*value)) {
+      return BadItem(where, fmt::format("response {} is no pair of a finite log-likelihood and a "
+                                        "greedy flag",
+                                        scores.size()));
+    }
+    scores.push_back({*value, *flag});
+  }
+  return scores;
+}
+
+std::string ClusterIn(const JsonValue& row) {
+  const JsonValue* doc = FindMember(row, "doc");
+  for (const char* key : {"subject", "category"}) {
+    const JsonValue* value = doc ? FindMember(*doc, key) : nullptr;
+    if (value && value->IsString()) return {value->GetString(), value->GetStringLength()};
+  }
+  return "";
+}
+
 Result<SampleRow> ReadRow(const JsonValue& object, const std::string& where) {
   SampleRow row;
   const JsonValue* id = FindMember(object, "doc_id");
@@ -154,6 +208,7 @@ Result<SampleRow> ReadRow(const JsonValue& object, const std::string& where) {
     return BadItem(where, "field \"doc_id\" must be a whole number or a text");
   row.filter = TRY(FindString(object, "filter", where)).value_or("");
   row.task = TRY(FindString(object, "task", where)).value_or("");
+  row.item.cluster = ClusterIn(object);
   TRY(ReadArguments(object, where, row.item));
   if (row.item.choices.size() < 2) {
     return BadItem(where,
@@ -201,9 +256,17 @@ std::vector<std::string> MetricsFor(const Pack& pack) {
              : std::vector<std::string>{"acc", "acc_norm"};
 }
 
-}  // namespace
+// Few clusters say nothing about the spread between clusters.
+void DropFewClusters(std::vector<PackItem>& items) {
+  constexpr std::size_t kFewest = 10;
+  std::set<std::string> clusters;
+  for (const PackItem& item : items) clusters.insert(item.cluster);
+  if (clusters.size() >= kFewest) return;
+  for (PackItem& item : items) item.cluster.clear();
+}
 
-Result<Pack> ReadSamples(const std::string& path) {
+// `scores` is filled in parallel where it is asked for.
+Result<Pack> ReadItems(const std::string& path, std::vector<std::vector<ChoiceScore>>* scores) {
   Pack pack = {.version = "samples", .delimiter = " ", .sources = {BaseName(path)}};
   std::optional<std::string> filter;
   std::set<std::string> ids;
@@ -220,6 +283,7 @@ Result<Pack> ReadSamples(const std::string& path) {
       return BadItem(where, fmt::format("doc_id {} stands twice", row.item.id),
                      "lm-eval appends to the file of an earlier run; keep the rows of one run");
     }
+    if (scores) scores->push_back(TRY(ReadResponses(object, row.item.choices.size(), where)));
     pack.items.push_back(std::move(row.item));
     return {};
   }));
@@ -235,9 +299,33 @@ Result<Pack> ReadSamples(const std::string& path) {
     pack.delimiter.clear();
   }
   if (pack.name.empty()) pack.name = TaskIn(path);
+  DropFewClusters(pack.items);
   pack.metrics = MetricsFor(pack);
   TRY(CheckPack(pack, path));
   return pack;
+}
+
+}  // namespace
+
+Result<Pack> ReadSamples(const std::string& path) { return ReadItems(path, nullptr); }
+
+Result<SampledTask> ReadSampleScores(const std::string& path) {
+  std::vector<std::vector<ChoiceScore>> scores;
+  SampledTask task{.pack = TRY(ReadItems(path, &scores))};
+  std::vector<std::size_t> order(task.pack.items.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) {
+    const std::string& id = task.pack.items[i].id;
+    return std::pair(id.size(), id);
+  });
+  std::vector<PackItem> items;
+  task.scores.task = task.pack.name;
+  for (const std::size_t i : order) {
+    items.push_back(std::move(task.pack.items[i]));
+    task.scores.scores.push_back(std::move(scores[i]));
+  }
+  task.pack.items = std::move(items);
+  return task;
 }
 
 }  // namespace couplingd

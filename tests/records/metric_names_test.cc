@@ -16,5 +16,15 @@ TEST(MetricNames, TellSharesFromOtherNumbers) {
   }
 }
 
+TEST(MetricNames, TellWhichAreBetterTheSmallerTheyAre) {
+  for (const char* name :
+       {"word_perplexity", "eval_loss", "bits_per_byte", "pct_stereotype", "ter"}) {
+    EXPECT_TRUE(IsLowerBetter(name)) << name;
+  }
+  for (const char* name : {"acc", "acc_norm", "unstereotyped", "log_odds", "bleu", "true_mass"}) {
+    EXPECT_FALSE(IsLowerBetter(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace couplingd
