@@ -67,6 +67,22 @@ Forecast Labels(const AxisSeries& series, CouplingOver over, const char* method)
           .level = series.axes.level};
 }
 
+// Places at the start of a run whose reasoning is not yet told from that of the first: the
+// untrained model's score, where γ is noise over noise. All of them but the last are no part of the
+// trajectory. Without sampling errors nothing can be said, and nothing is left out.
+Index FlatStart(const AxisSample& reasoning) {
+  constexpr double kStandardErrors = 3;
+  if (reasoning.source == NoiseSource::kUnknown) return 0;
+  const MatrixXd& c = reasoning.covariance;
+  Index k = 1;
+  for (; k < reasoning.scores.size(); ++k) {
+    const double variance = c(0, 0) + c(k, k) - c(0, k) - c(k, 0);
+    const double moved = std::abs(reasoning.scores[k] - reasoning.scores[0]);
+    if (moved > kStandardErrors * std::sqrt(std::max(variance, 0.0))) break;
+  }
+  return k - 1;
+}
+
 std::string TooFew(int have, int need, CouplingOver over) {
   return fmt::format("{} {}{}; at least {} are needed ({} more)", have, Noun(over),
                      have == 1 ? "" : "s", need, need - have);
@@ -83,18 +99,27 @@ double CrossingSample::ShareCrossing() const {
   return drawn == 0 ? 0 : static_cast<double>(places.size()) / drawn;
 }
 
-void FillForecast(const CrossingSample& sample, double level, Forecast& forecast) {
+void FillForecast(const CrossingSample& sample, Forecast& forecast) {
   forecast.p_crossing = sample.ShareCrossing();
+  if (forecast.observed && sample.drawn > 0) {
+    const double last = std::log10(*forecast.observed);
+    const auto passed =
+        std::ranges::count_if(sample.places, [&](double place) { return place <= last; });
+    forecast.p_passed = static_cast<double>(passed) / sample.drawn;
+  }
   if (sample.places.size() < 20 || *forecast.p_crossing < 0.05) {
     forecast.reason =
         fmt::format("{:.1f} % of the replicates cross between {:.3g} and {:.3g}",
                     100 * *forecast.p_crossing, forecast.horizon_low, forecast.horizon_high);
     return;
   }
-  const Interval interval = CentralInterval(sample.places, level);
+  const Interval interval = CentralInterval(sample.places, forecast.level);
+  const Interval inner = CentralInterval(sample.places, 0.8);
   forecast.value = std::pow(10, Quantile(sample.places, 0.5));
   forecast.low = std::pow(10, interval.low);
   forecast.high = std::pow(10, interval.high);
+  forecast.low80 = std::pow(10, inner.low);
+  forecast.high80 = std::pow(10, inner.high);
 }
 
 ResidualNoise::ResidualNoise(const VectorXd& residuals, int dof, double known_variance)
@@ -138,11 +163,26 @@ Result<ForecastPlaces> MakePlaces(const AxisSeries& series, CouplingOver over, c
                               series.run, chosen[k].step));
     }
   }
+  ScoreSample sample = DrawScores(series, chosen, options.replicates, options.seed);
+  if (over == CouplingOver::kSteps) {
+    const Index flat = FlatStart(sample.reasoning);
+    const Index kept = positions.size() - flat;
+    if (kept < options.least_places) {
+      made.forecast.reason = fmt::format(
+          "reasoning has left the score of its first checkpoint by more than 3 standard errors at "
+          "{} of {} checkpoints only; at least {} are needed",
+          kept - 1, positions.size(), options.least_places);
+      return made;
+    }
+    positions = positions.tail(kept).eval();
+    sample = SelectPlaces(sample, flat, kept);
+    made.forecast.n = static_cast<int>(kept);
+  }
+  made.last = positions[positions.size() - 1];
+  made.forecast.observed = Place(chosen.back(), over);
   made.forecast.horizon_low = options.horizon_low.value_or(std::pow(10, positions[0]));
-  made.forecast.horizon_high =
-      options.horizon_high.value_or(std::pow(10, positions[positions.size() - 1] + 1));
+  made.forecast.horizon_high = options.horizon_high.value_or(std::pow(10, made.last + 1));
   made.horizon = {std::log10(made.forecast.horizon_low), std::log10(made.forecast.horizon_high)};
-  const ScoreSample sample = DrawScores(series, chosen, options.replicates, options.seed);
   const MatrixXd combine = over == CouplingOver::kScale
                                ? MatrixXd::Identity(positions.size(), positions.size()).eval()
                                : Grouping(positions, options.most_places);

@@ -12,7 +12,8 @@ namespace couplingd {
 
 struct ForecastOptions {
   // Where a crossing is looked for, in parameters or tokens; by default from the smallest place
-  // seen to ten times the largest.
+  // used to ten times the largest. What lies at or before the largest has been passed:
+  // Forecast::HasPassed and p_passed tell it from a forecast.
   std::optional<double> horizon_low, horizon_high;
   int least_places = 4;  // sizes or checkpoints; the ODE needs one more per coefficient
   // Over steps, checkpoints are averaged into at most this many groups of equal width in log
@@ -25,8 +26,9 @@ struct ForecastOptions {
 // Each returns a Forecast whose value is the median of the replicates that cross, or one without a
 // value whose reason names what is missing (sizes, tokens, degrees of freedom). Errors are for data
 // that cannot be used. Replicates draw the items once for all places (or normal errors from the
-// standard errors) and add the fit's residuals so far as sampling error does not explain them.
-// Pure; the same series, options and seed give the same bits.
+// standard errors) and add the fit's residuals so far as sampling error does not explain them. Over
+// steps, the checkpoints at which reasoning is not yet told from its first score are left out:
+// there γ is noise over noise. Pure; the same series, options and seed give the same bits.
 
 // "u-shape": the least of a quadratic truthfulness(log10 N). A replicate crosses if the parabola
 // opens upwards and its least lies within the horizon.
@@ -43,8 +45,8 @@ Result<Forecast> ForecastByLine(const AxisSeries& series, CouplingOver over,
 // sampling error only, and the reason says so: what another training seed gives is not in it.
 Result<Forecast> ForecastByTurn(const AxisSeries& series, const ForecastOptions& options);
 
-// "ode": the first sign change of γ along the trajectory of a sparse ODE (ode.h) integrated from
-// the first place.
+// "ode": the first sign change of γ along the trajectory of a sparse ODE (ode.h): over scale from
+// the smallest size; over steps from the last checkpoint, and only what lies ahead of it.
 Result<Forecast> ForecastByOde(const AxisSeries& series, CouplingOver over,
                                const ForecastOptions& options);
 

@@ -30,9 +30,10 @@ struct CrossingSample {
   double ShareCrossing() const;
 };
 
-// Median and interval of the replicates that cross, and their share. Fewer than 5 % of them, or
-// fewer than 20, give no value, and the reason says so.
-void FillForecast(const CrossingSample& sample, double level, Forecast& forecast);
+// Median and intervals of the replicates that cross, their share, and the share that crosses at or
+// before `forecast.observed`. Fewer than 5 % of them, or fewer than 20, give no value, and the
+// reason says so.
+void FillForecast(const CrossingSample& sample, Forecast& forecast);
 
 // The residuals of a fit, so far as sampling error does not explain them, drawn with replacement
 // and widened for the degrees of freedom they rest on.

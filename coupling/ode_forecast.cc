@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "coupling/critical_scale.h"
 #include "coupling/forecast_places.h"
 #include "coupling/ode.h"
@@ -48,6 +50,13 @@ Result<Forecast> ForecastByOde(const AxisSeries& series, CouplingOver over,
                                       KnownVariance(scores.reasoning, x));
   const ResidualNoise truthfulness_noise(fit->residuals.col(1), dof,
                                          KnownVariance(scores.truthfulness, x));
+  // Over steps the future alone is asked for: what a run has passed stands in its history. Over
+  // scale N_c may lie between the sizes seen, and the trajectory starts at the smallest.
+  const Index from = over == CouplingOver::kSteps ? x.size() - 1 : 0;
+  if (over == CouplingOver::kSteps) {
+    places.horizon.low = std::max(places.horizon.low, places.last);
+    forecast.horizon_low = std::max(forecast.horizon_low, *forecast.observed);
+  }
   Random random(options.seed);
   CrossingSample sample;
   for (Index b = 0; b < scores.Replicates(); ++b) {
@@ -58,12 +67,12 @@ Result<Forecast> ForecastByOde(const AxisSeries& series, CouplingOver over,
     rows.derivatives.col(0) += reasoning_noise.Draw(random);
     rows.derivatives.col(1) += truthfulness_noise.Draw(random);
     const auto refit = FitOdeAtThreshold(rows, 1, fit->threshold);
-    sample.Add(refit ? FirstSignChange(refit->model, x[0], drawn.row(0).transpose(),
+    sample.Add(refit ? FirstSignChange(refit->model, x[from], drawn.row(from).transpose(),
                                        places.horizon.high, 0, 1)
                      : std::nullopt,
                places.horizon);
   }
-  FillForecast(sample, forecast.level, forecast);
+  FillForecast(sample, forecast);
   return forecast;
 }
 

@@ -153,7 +153,7 @@ Result<Forecast> ForecastByLine(const AxisSeries& series, CouplingOver over,
         smooth + Differences(scores.truthfulness.draws.row(b).transpose()) + noise.Draw(random);
     sample.Add(FitWithoutRatio(x, moved_reasoning, moved_truthfulness).Crossing(), places.horizon);
   }
-  FillForecast(sample, places.forecast.level, places.forecast);
+  FillForecast(sample, places.forecast);
   return places.forecast;
 }
 
@@ -174,7 +174,7 @@ Result<Forecast> ForecastByTurn(const AxisSeries& series, const ForecastOptions&
                          scores.truthfulness.scores + scores.truthfulness.draws.row(b).transpose()),
                places.horizon);
   }
-  FillForecast(sample, places.forecast.level, places.forecast);
+  FillForecast(sample, places.forecast);
   if (places.forecast.value) {
     places.forecast.reason =
         "the interval holds sampling error only; what another training seed gives is not in it";

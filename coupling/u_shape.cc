@@ -60,7 +60,7 @@ Result<Forecast> ForecastByUShape(const AxisSeries& series, CouplingOver over,
     const VectorXd drawn = smooth + axis.draws.row(b).transpose() + noise.Draw(random);
     sample.Add(LeastPlace(FitUShape(places.positions, drawn)), places.horizon);
   }
-  FillForecast(sample, places.forecast.level, places.forecast);
+  FillForecast(sample, places.forecast);
   return places.forecast;
 }
 

@@ -145,7 +145,8 @@ Result<Forecast> ReadForecast(Statement& row) {
   Forecast forecast;
   row.Read(forecast.family, forecast.run, forecast.axes, forecast.quantity, forecast.method,
            forecast.value, forecast.low, forecast.high, forecast.level, forecast.p_crossing,
-           forecast.horizon_low, forecast.horizon_high, forecast.n, forecast.reason);
+           forecast.horizon_low, forecast.horizon_high, forecast.n, forecast.reason, forecast.low80,
+           forecast.high80, forecast.p_passed, forecast.observed);
   return forecast;
 }
 

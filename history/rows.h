@@ -31,7 +31,8 @@ inline constexpr std::string_view kCouplingColumns =
     "c.level, c.phase, c.p_tax, c.p_bonus, c.method, c.n, c.reason";
 inline constexpr std::string_view kForecastColumns =
     "f.family, f.run, f.axes, f.quantity, f.method, f.value, f.low, f.high, f.level, "
-    "f.p_crossing, f.horizon_low, f.horizon_high, f.n, f.reason";
+    "f.p_crossing, f.horizon_low, f.horizon_high, f.n, f.reason, f.low80, f.high80, f.p_passed, "
+    "f.observed";
 inline constexpr std::string_view kAlertColumns =
     "a.key, a.sequence, a.state, a.starts_at, a.ends_at, a.is_test, a.rule, a.kind, a.run, "
     "a.subject, a.active, a.severity, a.summary, a.description, a.labels, a.numbers, "

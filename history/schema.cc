@@ -167,8 +167,16 @@ CREATE TABLE named_values (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Forecasts as distributions, and whether what they say has been passed.
+constexpr std::string_view kVersion2 = R"sql(
+ALTER TABLE forecasts ADD COLUMN low80 REAL;
+ALTER TABLE forecasts ADD COLUMN high80 REAL;
+ALTER TABLE forecasts ADD COLUMN p_passed REAL;
+ALTER TABLE forecasts ADD COLUMN observed REAL;
+)sql";
+
 // kMigrations[v] brings a database of version v to version v + 1.
-constexpr std::array<std::string_view, kSchemaVersion> kMigrations = {kVersion1};
+constexpr std::array<std::string_view, kSchemaVersion> kMigrations = {kVersion1, kVersion2};
 
 Status CheckFile(Connection& connection) {
   Statement check = TRY(connection.Prepare("PRAGMA quick_check(3)"));

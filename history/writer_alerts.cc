@@ -51,19 +51,23 @@ Status SqlWriter::SaveForecast(const Forecast& forecast) {
   const Status saved = Transaction([&]() -> Status {
     Statement insert = TRY(connection_->Prepare(
         "INSERT INTO forecasts (recorded_at, family, run, axes, quantity, method, value, low, "
-        "high, level, p_crossing, horizon_low, horizon_high, n, reason) "
+        "high, level, p_crossing, horizon_low, horizon_high, n, reason, low80, high80, p_passed, "
+        "observed) "
         "SELECT :recorded_at, :family, :run, :axes, :quantity, :method, :value, :low, :high, "
-        ":level, :p_crossing, :horizon_low, :horizon_high, :n, :reason "
+        ":level, :p_crossing, :horizon_low, :horizon_high, :n, :reason, :low80, :high80, "
+        ":p_passed, :observed "
         "WHERE NOT EXISTS (SELECT 1 FROM (SELECT * FROM forecasts WHERE run = :run "
         "AND (run <> '' OR family = :family) AND axes = :axes AND quantity = :quantity "
         "AND method = :method ORDER BY id DESC LIMIT 1) "
         "WHERE family = :family AND value IS :value AND low IS :low AND high IS :high "
         "AND level = :level AND p_crossing IS :p_crossing AND horizon_low = :horizon_low "
-        "AND horizon_high = :horizon_high AND n = :n AND reason = :reason)"));
+        "AND horizon_high = :horizon_high AND n = :n AND reason = :reason AND low80 IS :low80 "
+        "AND high80 IS :high80 AND p_passed IS :p_passed AND observed IS :observed)"));
     insert.Bind(clock_.Now(), forecast.family, forecast.run, forecast.axes, forecast.quantity,
                 forecast.method, forecast.value, forecast.low, forecast.high, forecast.level,
                 forecast.p_crossing, forecast.horizon_low, forecast.horizon_high, forecast.n,
-                forecast.reason);
+                forecast.reason, forecast.low80, forecast.high80, forecast.p_passed,
+                forecast.observed);
     return insert.Run();
   });
   if (saved) return {};

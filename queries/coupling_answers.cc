@@ -102,7 +102,10 @@ Result<std::string> AnswerForecast(const QueryContext& context) {
       json.Field("low", forecast.low).Field("high", forecast.high).Field("level", forecast.level);
       json.Field("p_crossing", forecast.p_crossing).Key("horizon").BeginArray();
       json.Value(forecast.horizon_low).Value(forecast.horizon_high).EndArray();
-      json.Field("n", forecast.n).Field("reason", forecast.reason).EndObject();
+      json.Field("n", forecast.n).Field("reason", forecast.reason);
+      json.Field("low80", forecast.low80).Field("high80", forecast.high80).Key("state");
+      forecast.value ? json.Value(forecast.HasPassed() ? "passed" : "ahead") : json.Null();
+      json.Field("p_passed", forecast.p_passed).Field("observed", forecast.observed).EndObject();
     }
   }
   return json.EndArray().Text();

@@ -19,6 +19,10 @@ struct PythiaSize {
   int d_model;
 };
 
+// Sizes, widths and batches as in the table of github.com/EleutherAI/pythia (README.md at v1:
+// d_model, 2M tokens per step) and its models/*/*.yml (12B: 256 GPUs / 4-way model parallel x 8 x 2
+// = 1,024 sequences of 2,048). Totals as in the model cards' table; they equal 2·V·d + L·(12d² +
+// 13d) + 2d with the depths L of that table and the padded vocabulary V.
 constexpr std::array<PythiaSize, 8> kPythiaSizes = {{
     {"70m", 70426624, 512},
     {"160m", 162322944, 768},

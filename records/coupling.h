@@ -61,7 +61,7 @@ struct CouplingEstimate {
       reason;  // why there is no estimate, or why it is undetermined and what would settle it
 };
 
-// Where the coupling changes sign.
+// Where the coupling changes sign, as a distribution: whether it does at all, and where.
 struct Forecast {
   std::string family;
   std::string run;  // empty for a family
@@ -71,10 +71,16 @@ struct Forecast {
   std::optional<double> value;      // median of the replicates that cross
   std::optional<double> low, high;  // interval at `level`
   double level = 0.95;
-  std::optional<double> p_crossing;          // share of replicates that cross within the horizon
+  std::optional<double> low80, high80;  // 10 % and 90 % quantiles of the replicates that cross
+  std::optional<double> p_crossing;     // share of replicates that cross within the horizon
+  std::optional<double> p_passed;       // share that cross at or before `observed`
+  std::optional<double> observed;       // the largest size, or the tokens of the last checkpoint
   double horizon_low = 0, horizon_high = 0;  // where a crossing is looked for
   int n = 0;                                 // sizes or checkpoints used
   std::string reason;                        // why there is none, or what is missing
+
+  // The value lies at or before the last observation: history, not a forecast.
+  bool HasPassed() const { return value && observed && *value <= *observed; }
 };
 
 }  // namespace couplingd

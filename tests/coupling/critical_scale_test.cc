@@ -45,6 +45,29 @@ TEST(UShape, ForecastFromAggregatesAgreesWithTheVertex) {
   EXPECT_NEAR(*forecast->value / 1e9, 3.43, 0.1);  // the vertex of the plain fit
   EXPECT_LT(*forecast->low, *forecast->value);
   EXPECT_EQ(forecast->n, 14);
+  EXPECT_LT(*forecast->low, *forecast->low80);
+  EXPECT_GT(*forecast->high, *forecast->high80);
+  EXPECT_TRUE(forecast->HasPassed());  // models of 70B have passed it
+  EXPECT_NEAR(*forecast->p_passed, *forecast->p_crossing, 0.02);
+}
+
+TEST(UShape, WhatLiesBeyondTheLargestModelIsAForecast) {
+  AxisSeries family{.family = "rising"};
+  for (int k = 0; k < 8; ++k) {
+    const double x = 8 + 0.25 * k;  // 100M to 5.6B; the least lies at 10B
+    family.observations.push_back({.parameters = std::pow(10, x),
+                                   .reasoning = 0.2 + 0.05 * k,
+                                   .truthfulness = 0.3 + 0.05 * (x - 10) * (x - 10),
+                                   .reasoning_stderr = 0.002,
+                                   .truthfulness_stderr = 0.002});
+  }
+  const auto forecast = ForecastByUShape(family, CouplingOver::kScale, {});
+  ASSERT_TRUE(forecast);
+  ASSERT_TRUE(forecast->value);
+  EXPECT_NEAR(std::log10(*forecast->value), 10, 0.1);
+  EXPECT_FALSE(forecast->HasPassed());
+  EXPECT_LT(*forecast->p_passed, 0.1);
+  EXPECT_NEAR(*forecast->observed, std::pow(10, 9.75), 1);
 }
 
 TEST(RunningLine, ReproducesThePublishedLineOverConsecutiveModels) {

@@ -107,6 +107,30 @@ TEST_F(Pythia, StereotypesRiseWithLambadaOverTheEightSizes) {
   EXPECT_EQ(population.phase, Phase::kTax) << population.reason;
 }
 
+// The untrained start of a run, where both scores are chance and γ is noise, made "forecasts" of a
+// few million tokens for runs of 300 billion.
+TEST_F(Pythia, ARunsForecastsLieAheadAndItsEarlyStepsAreNoCrossing) {
+  for (const auto& [size, parameters] : kSizes) {
+    SCOPED_TRACE(size);
+    AxisSeries run{
+        .family = "pythia",
+        .run = "pythia-" + size,
+        .observations = ReadRun(size, parameters, {"arc_easy", "acc"}, {"winogrande", "acc"})};
+    const auto forecasts = ForecastSignChange(run, CouplingOver::kSteps, {});
+    ASSERT_TRUE(forecasts) << forecasts.error().Text();
+    for (const Forecast& forecast : *forecasts) {
+      SCOPED_TRACE(forecast.method);
+      EXPECT_EQ(forecast.observed, 143000 * kTokensPerStep);
+      EXPECT_GT(forecast.horizon_low, 64 * kTokensPerStep);
+      EXPECT_LT(forecast.n, 26);
+      if (forecast.method != "ode") continue;
+      EXPECT_EQ(forecast.horizon_low, 143000 * kTokensPerStep);
+      EXPECT_EQ(forecast.p_passed, 0);
+      EXPECT_FALSE(forecast.HasPassed());
+    }
+  }
+}
+
 TEST_F(Pythia, EveryForecastHasAValueOrAReason) {
   const auto forecasts = ForecastSignChange(Family({"arc_easy", "acc"}, {"winogrande", "acc"}),
                                             CouplingOver::kScale, {});

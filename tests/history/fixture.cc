@@ -141,7 +141,11 @@ Forecast ExampleForecast() {
           .low = 1.2e9,
           .high = std::numeric_limits<double>::infinity(),
           .level = 0.95,
+          .low80 = 2.2e9,
+          .high80 = 1.9e10,
           .p_crossing = 0.87,
+          .p_passed = 0.81,
+          .observed = 1.2e10,
           .horizon_low = 7e7,
           .horizon_high = 1.2e11,
           .n = 8,
@@ -195,7 +199,8 @@ std::string Describe(const CouplingEstimate& c) {
 }
 std::string Describe(const Forecast& f) {
   return Join(f.family, f.run, f.axes, f.quantity, f.method, f.value, f.low, f.high, f.level,
-              f.p_crossing, f.horizon_low, f.horizon_high, f.n, f.reason);
+              f.low80, f.high80, f.p_crossing, f.p_passed, f.observed, f.horizon_low,
+              f.horizon_high, f.n, f.reason);
 }
 std::string Describe(const Alert& a) {
   const Finding& f = a.finding;

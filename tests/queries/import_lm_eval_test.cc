@@ -105,6 +105,28 @@ TEST(ImportLmEval, RecognisesPythiaAndLeavesOtherNamesAlone) {
   EXPECT_EQ(RecogniseModel("/runs/a/checkpoint-5").run, "a");
 }
 
+// Untied embeddings, and per layer the attention (4d² + 4d), the feed-forward (8d² + 5d) and two
+// norms (4d), with depth, width and padded vocabulary of the published configurations.
+TEST(ImportLmEval, CountsThePythiasParametersAsTheirConfigurationsDo) {
+  struct Architecture {
+    const char* model;
+    double layers, width, vocabulary;
+  };
+  for (const auto& [model, layers, width, vocabulary] :
+       {Architecture{"pythia-70m", 6, 512, 50304}, Architecture{"pythia-160m", 12, 768, 50304},
+        Architecture{"pythia-410m", 24, 1024, 50304}, Architecture{"pythia-1b", 16, 2048, 50304},
+        Architecture{"pythia-1.4b", 24, 2048, 50304}, Architecture{"pythia-2.8b", 32, 2560, 50304},
+        Architecture{"pythia-6.9b", 32, 4096, 50432},
+        Architecture{"pythia-12b", 36, 5120, 50688}}) {
+    const NamedModel named = RecogniseModel(model);
+    EXPECT_EQ(named.parameters,
+              2 * vocabulary * width + layers * (12 * width * width + 13 * width) + 2 * width)
+        << model;
+    EXPECT_EQ(named.d_model, static_cast<int>(width)) << model;
+    EXPECT_EQ(named.tokens_per_step, 1024 * 2048) << model;
+  }
+}
+
 TEST(ImportLmEval, ReadsTheWholePythiaHistory) {
   if (!std::filesystem::exists(kPythia))
     GTEST_SKIP() << "the real Pythia results are not on this machine";

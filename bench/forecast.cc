@@ -1,0 +1,272 @@
+// Forecasts of scores that are known, against baselines: the next sizes of the panel's families,
+// and the later steps of Pythia. bench/forecast runs it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+
+#include "base/json.h"
+#include "bench/forecast_data.h"
+#include "coupling/score_forecast.h"
+#include "coupling/statistics.h"
+
+namespace couplingd {
+namespace {
+
+using Eigen::Index;
+using Trajectories = std::vector<ScoreTrajectory>;
+
+// Hits of the 80 and 95 % intervals.
+struct Coverage {
+  int total = 0, without = 0, in80 = 0, in95 = 0;
+
+  void Add(const ScoreForecast& forecast, double truth) {
+    if (!forecast.value) {
+      ++without;
+      return;
+    }
+    ++total;
+    in80 += *forecast.low80 <= truth && truth <= *forecast.high80;
+    in95 += *forecast.low <= truth && truth <= *forecast.high;
+  }
+  void Add(const Coverage& other) {
+    total += other.total;
+    without += other.without;
+    in80 += other.in80;
+    in95 += other.in95;
+  }
+  static std::string Share(int hits, int total, double nominal) {
+    using Binomial = boost::math::binomial;
+    const double low = Binomial::find_lower_bound_on_p(total, hits, 0.025);
+    const double high = Binomial::find_upper_bound_on_p(total, hits, 0.025);
+    return fmt::format("{:5.1f} % [{:.1f}, {:.1f}] {}", 100.0 * hits / total, 100 * low, 100 * high,
+                       low <= nominal && nominal <= high ? "holds" : "does not hold");
+  }
+  void Print(std::string_view name) const {
+    if (total == 0) return;
+    fmt::print("  {:<26} {:>4}   80 %: {:<38} 95 %: {}\n", name, total, Share(in80, total, 0.8),
+               Share(in95, total, 0.95));
+  }
+};
+
+Trajectories Without(const Trajectories& all, std::size_t left_out) {
+  Trajectories others;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (k != left_out) others.push_back(all[k]);
+  }
+  return others;
+}
+
+ScoreTrajectory Head(const ScoreTrajectory& of, Index places) {
+  return {of.name, of.positions.head(places), of.scores.topRows(places)};
+}
+
+// The errors of every method and of the forecast, case by case.
+struct Errors {
+  std::vector<double> ours;
+  std::map<std::string, std::vector<double>> methods;
+  std::map<std::string, int> chosen;
+
+  void Add(const ScoreForecast& forecast, const ScoreQuestion& question, double truth) {
+    ours.push_back(std::abs(*forecast.value - truth));
+    ++chosen[forecast.method];
+    for (const ScoreMethod& method : ScoreMethods()) {
+      const auto guess = method.guess(question);
+      if (guess) methods[std::string(method.name)].push_back(std::abs(*guess - truth));
+    }
+  }
+  static double Mean(const std::vector<double>& errors) {
+    double sum = 0;
+    for (const double error : errors) sum += error;
+    return 100 * sum / static_cast<double>(errors.size());
+  }
+};
+
+constexpr double kPublished[][2] = {{6.43, 2.46}, {3.29, 2.72}, {4.84, 2.36}, {2.19, 2.23}};
+constexpr const char* kPublishedMethods[] = {"last-value", "line", "line-all", "pooled-quadratic"};
+
+int NextSizes(const Trajectories& families, const std::vector<std::string>& listed,
+              Coverage& coverage) {
+  std::vector<std::string> cases;
+  Errors errors[2];
+  const Index axes = families[0].scores.cols();
+  for (std::size_t f = 0; f < families.size(); ++f) {
+    const ScoreTrajectory& family = families[f];
+    const Trajectories pool = Without(families, f);
+    for (Index seen = 2; seen < family.positions.size(); ++seen) {
+      cases.push_back(fmt::format("{} {:.4g}", family.name, std::pow(10, family.positions[seen])));
+      const ScoreTrajectory own = Head(family, seen);
+      for (Index axis = 0; axis < axes; ++axis) {
+        const double at = family.positions[seen], truth = family.scores(seen, axis);
+        const ScoreForecast forecast = ForecastScore(pool, own, at, axis);
+        coverage.Add(forecast, truth);
+        if (axis < 2) errors[axis].Add(forecast, {pool, own, seen, at, axis}, truth);
+      }
+    }
+  }
+  std::ranges::sort(cases);
+  fmt::print("Next size of a family, from its smaller sizes and the other families: {} cases\n",
+             cases.size());
+  if (cases != listed) {
+    fmt::print("  these are not the {} cases of bench/forecast_cases.txt\n", listed.size());
+    return 1;
+  }
+  fmt::print("  mean absolute error, points   HellaSwag          TruthfulQA\n");
+  for (const ScoreMethod& method : ScoreMethods()) {
+    const auto* name = std::ranges::find(kPublishedMethods, method.name);
+    std::string text = fmt::format("  {:<26}", method.name);
+    for (int axis = 0; axis < 2; ++axis) {
+      const auto& of = errors[axis].methods[std::string(method.name)];
+      text += of.size() < cases.size() ? fmt::format("{:>10}", "—")
+                                       : fmt::format("{:>8.2f}", Errors::Mean(of));
+      text += name == std::end(kPublishedMethods)
+                  ? std::string(11, ' ')
+                  : fmt::format(" ({:.2f})   ", kPublished[name - kPublishedMethods][axis]);
+    }
+    fmt::print("{}\n", text);
+  }
+  fmt::print("  {:<26}{:>8} (3.33)   {:>8} (1.90)    regressors not published\n",
+             "derivative regression", "", "");
+  fmt::print("  {:<26}{:>8.2f} ({:+.0f} %) {:>8.2f} ({:+.0f} %)   against 2.19 and 1.90\n",
+             "couplingd", Errors::Mean(errors[0].ours),
+             100 * (Errors::Mean(errors[0].ours) / 2.19 - 1), Errors::Mean(errors[1].ours),
+             100 * (Errors::Mean(errors[1].ours) / 1.90 - 1));
+  return 0;
+}
+
+// The intervals of the panel's other benchmarks; HellaSwag has been counted.
+void OtherBenchmarks(const Trajectories& families, Coverage& coverage) {
+  for (std::size_t f = 0; f < families.size(); ++f) {
+    const ScoreTrajectory& family = families[f];
+    const Trajectories pool = Without(families, f);
+    for (Index seen = 2; seen < family.positions.size(); ++seen) {
+      for (Index axis = 1; axis < family.scores.cols(); ++axis) {
+        coverage.Add(ForecastScore(pool, Head(family, seen), family.positions[seen], axis),
+                     family.scores(seen, axis));
+      }
+    }
+  }
+}
+
+void LaterSteps(const BenchRuns& runs, Coverage& coverage) {
+  fmt::print(
+      "\nLast step of a run, from its first 25, 50, 75 % and the other 7 sizes: 8 runs each\n"
+      "  mean absolute error, points     last value       line  power law   couplingd   best\n");
+  int won = 0, lost = 0;
+  double mean[4] = {};
+  for (std::size_t task = 0; task < runs.tasks.size(); ++task) {
+    Trajectories all = runs.OfTask(task);
+    const Index axis = task == 0 ? 0 : 1;
+    for (const double share : {0.25, 0.5, 0.75}) {
+      Errors errors;
+      for (std::size_t r = 0; r < all.size(); ++r) {
+        const ScoreTrajectory& run = all[r];
+        const Index last = run.positions.size() - 1;
+        const double end = run.positions[last] + std::log10(share) + 1e-6;
+        const auto seen = static_cast<Index>(
+            std::ranges::count_if(run.positions, [&](double x) { return x <= end; }));
+        const Trajectories pool = Without(all, r);
+        const ScoreTrajectory own = Head(run, seen);
+        for (const Index target : {seen, last}) {
+          const double truth = run.scores(target, axis), at = run.positions[target];
+          const ScoreForecast forecast = ForecastScore(pool, own, at, axis, {.next_place = false});
+          coverage.Add(forecast, truth);
+          if (target == last) errors.Add(forecast, {pool, own, seen, at, axis}, truth);
+        }
+      }
+      const double baselines[] = {Errors::Mean(errors.methods["last-value"]),
+                                  Errors::Mean(errors.methods["line-decade"]),
+                                  Errors::Mean(errors.methods["power-law"])};
+      const double ours = Errors::Mean(errors.ours);
+      for (int k = 0; k < 3; ++k) mean[k] += baselines[k];
+      mean[3] += ours;
+      const double* best = std::ranges::min_element(baselines);
+      const bool wins = ours <= *best;
+      ++(wins ? won : lost);
+      constexpr const char* kNames[] = {"last value", "line", "power law"};
+      fmt::print("  {:<25} {:>2.0f} % {:>10.2f} {:>10.2f} {:>10.2f} {:>11.2f}   {}\n",
+                 share == 0.25 ? runs.tasks[task].substr(0, 25) : "", 100 * share, baselines[0],
+                 baselines[1], baselines[2], ours, wins ? "couplingd" : kNames[best - baselines]);
+    }
+  }
+  const double rows = won + lost;
+  fmt::print("  {:<32}{:>10.2f} {:>10.2f} {:>10.2f} {:>11.2f}\n", "mean of the rows",
+             mean[0] / rows, mean[1] / rows, mean[2] / rows, mean[3] / rows);
+  fmt::print("  couplingd is at least as good as the best of the three in {} of {} rows\n", won,
+             won + lost);
+}
+
+// Where the other families' coupling curve changes sign, in terms of reasoning, and the size at
+// which a family reaches it: against where its truthfulness was least.
+void CriticalSizes(const Trajectories& families) {
+  fmt::print(
+      "\nN_c of a family left out: the others' γ as a line of HellaSwag is 0 at h*; the family "
+      "reaches\n"
+      "h* at N_c. Seen: least TruthfulQA of its sizes, and the sizes beside it\n"
+      "  family          h*       N_c    80 % over families      seen, between              "
+      "verdict\n");
+  for (std::size_t f = 0; f < families.size(); ++f) {
+    const ScoreTrajectory& family = families[f];
+    if (family.positions.size() < 4) continue;
+    const LeftOutTurn turn = TurnOfOthers(Without(families, f), family, 2000, 1);
+    Index least = 0;
+    family.scores.col(1).minCoeff(&least);
+    const Index last = family.positions.size() - 1;
+    const auto size = [&](Index k) { return std::pow(10, family.positions[k]) / 1e9; };
+    const std::string seen =
+        least == last ? fmt::format("above {:.3g}B", size(last))
+        : least == 0  ? fmt::format("below {:.3g}B", size(1))
+                      : fmt::format("{:.3g}B to {:.3g}B", size(least - 1), size(least + 1));
+    const double low = least == 0 ? 0 : size(least - 1);
+    const double high = least == last ? 1e9 : size(std::min(least + 1, last));
+    const bool holds = turn.low80 <= high && low <= turn.high80;
+    fmt::print("  {:<13} {:>5.1f} % {:>8.2f}B  [{:.2f}B, {:.2f}B]{:>6}{:<24} {}\n", family.name,
+               100 * turn.reasoning, turn.size, turn.low80, turn.high80, "", seen,
+               holds ? "compatible" : "missed");
+  }
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Forecasts of known scores against baselines");
+  std::string panel, pythia, cases;
+  app.add_option("--panel", panel)->required();
+  app.add_option("--pythia", pythia)->required();
+  app.add_option("--cases", cases)->required();
+  CLI11_PARSE(app, argc, argv);
+  const auto families = ReadFamilies(panel, {"HS", "TQA"});
+  const auto runs = ReadRuns(pythia);
+  const auto others = ReadFamilies(panel, {"HS", "ARC", "WG", "MMLU"});
+  const auto listed = ReadLines(cases);
+  for (const auto* problem :
+       {families ? nullptr : &families.error(), runs ? nullptr : &runs.error(),
+        others ? nullptr : &others.error(), listed ? nullptr : &listed.error()}) {
+    if (!problem) continue;
+    fmt::print(stderr, "bench forecast: {}\n", problem->Text());
+    return 65;
+  }
+  Coverage panel_coverage, steps_coverage;
+  const int status = NextSizes(*families, *listed, panel_coverage);
+  CriticalSizes(*families);
+  LaterSteps(*runs, steps_coverage);
+  OtherBenchmarks(*others, panel_coverage);
+  fmt::print(
+      "\nCoverage of the intervals, with the binomial 95 % interval of the measured share\n");
+  panel_coverage.Print("next size");
+  steps_coverage.Print("later step");
+  Coverage both = panel_coverage;
+  both.Add(steps_coverage);
+  both.Print("together");
+  return status;
+}
+
+}  // namespace
+}  // namespace couplingd
+
+int main(int argc, char** argv) { return couplingd::Main(argc, argv); }

@@ -1,0 +1,177 @@
+#include "bench/forecast_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "coupling/random.h"
+#include "coupling/statistics.h"
+
+namespace couplingd {
+namespace {
+
+using Eigen::Index;
+
+struct Row {
+  double position;
+  std::vector<double> scores;
+};
+
+ScoreTrajectory MakeTrajectory(const std::string& name, std::vector<Row> rows) {
+  std::ranges::stable_sort(rows, {}, &Row::position);
+  const auto places = static_cast<Index>(rows.size());
+  const auto columns = static_cast<Index>(rows[0].scores.size());
+  ScoreTrajectory made{name, Eigen::VectorXd(places), Eigen::MatrixXd(places, columns)};
+  for (Index k = 0; k < places; ++k) {
+    made.positions[k] = rows[k].position;
+    made.scores.row(k) = Eigen::Map<const Eigen::RowVectorXd>(rows[k].scores.data(), columns);
+  }
+  return made;
+}
+
+constexpr double kPythiaTokensPerStep = 2097152;
+// A task, its metric, and the step before which every size is at chance everywhere.
+constexpr std::pair<const char*, const char*> kTasks[] = {
+    {"lambada_openai", "acc"}, {"arc_easy", "acc"},   {"arc_challenge", "acc_norm"},
+    {"piqa", "acc"},           {"winogrande", "acc"}, {"sciq", "acc"},
+    {"logiqa", "acc_norm"},    {"wsc", "acc"},        {"crows_pairs_english", "pct_stereotype"}};
+constexpr double kFirstStep = 256;
+
+// γ = a + b·h by least squares without a ratio, Δt = (a + b·h)·Δh; the h at which it is 0.
+std::optional<double> CurveZero(const std::vector<const ScoreTrajectory*>& families) {
+  std::vector<double> middles, reasoning, truthfulness;
+  for (const ScoreTrajectory* family : families) {
+    for (Index k = 0; k + 1 < family->positions.size(); ++k) {
+      const double from = family->scores(k, 0), to = family->scores(k + 1, 0);
+      middles.push_back((from + to) / 2);
+      reasoning.push_back(to - from);
+      truthfulness.push_back(family->scores(k + 1, 1) - family->scores(k, 1));
+    }
+  }
+  const auto rows = static_cast<Index>(middles.size());
+  if (rows < 4) return {};
+  const auto map = [&](std::vector<double>& of) {
+    return Eigen::Map<Eigen::VectorXd>(of.data(), rows);
+  };
+  Eigen::MatrixXd terms(rows, 2);
+  terms << map(reasoning), map(reasoning).cwiseProduct(map(middles));
+  const Eigen::VectorXd line = terms.colPivHouseholderQr().solve(map(truthfulness));
+  if (!(line[1] > 0)) return {};
+  return -line[0] / line[1];
+}
+
+// log10 N at which a family's reasoning reaches a level: between its sizes by interpolation, beyond
+// them along the line of its last (or first) two.
+double Reaches(const ScoreTrajectory& family, double level) {
+  Index k = 0;
+  while (k + 2 < family.positions.size() && family.scores(k + 1, 0) < level) ++k;
+  const double rate = (family.scores(k + 1, 0) - family.scores(k, 0)) /
+                      (family.positions[k + 1] - family.positions[k]);
+  return family.positions[k] + (level - family.scores(k, 0)) / std::max(rate, 1e-3);
+}
+
+}  // namespace
+
+Result<std::vector<ScoreTrajectory>> ReadFamilies(const std::string& panel,
+                                                  const std::vector<std::string>& columns) {
+  // What the panel is cleaned of: second rows of a model, models of another recipe, a tuned model.
+  static const std::set<std::string> kExcluded = {"Llama3-8B", "Llama3-70B", "GPT-J-6B",
+                                                  "GPT-NeoX-20B", "Phi-3-mini-4k"};
+  const JsonDocument document = TRY(ParseJsonFile(panel));
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<Row>> rows;
+  for (const JsonValue& model : document["models"].GetArray()) {
+    if (kExcluded.contains(TRY(GetString(model, "name", panel)))) continue;
+    const std::string family = TRY(GetString(model, "family", panel));
+    Row row{std::log10(TRY(GetDouble(model, "N_B", panel)) * 1e9), {}};
+    for (const std::string& column : columns) {
+      const auto score = TRY(FindDouble(model, column, panel));
+      if (score) row.scores.push_back(*score / 100);
+    }
+    if (row.scores.size() < columns.size()) continue;
+    if (!rows.contains(family)) order.push_back(family);
+    rows[family].push_back(std::move(row));
+  }
+  std::vector<ScoreTrajectory> families;
+  for (const std::string& family : order) families.push_back(MakeTrajectory(family, rows[family]));
+  return families;
+}
+
+Result<BenchRuns> ReadRuns(const std::string& folder) {
+  BenchRuns made;
+  for (const auto& [task, metric] : kTasks)
+    made.tasks.push_back(fmt::format("{}.{}", task, metric));
+  std::map<std::string, std::vector<Row>> rows;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    const std::string path = entry.path().string();
+    const std::size_t mark = path.rfind("step");
+    if (mark == std::string::npos || entry.path().extension() != ".json") continue;
+    const double step = std::stod(path.substr(mark + 4));
+    if (step < kFirstStep) continue;
+    const JsonDocument document = TRY(ParseJsonFile(path));
+    Row row{std::log10(step * kPythiaTokensPerStep), {}};
+    for (const auto& [task, metric] : kTasks) {
+      row.scores.push_back(TRY(GetDouble(document["results"][task], metric, path)));
+    }
+    rows[entry.path().parent_path().filename().string()].push_back(std::move(row));
+  }
+  if (rows.empty()) return Fail(ErrorKind::kNotFound, fmt::format("no results in {}", folder));
+  for (auto& [name, of] : rows) made.runs.push_back(MakeTrajectory(name, std::move(of)));
+  return made;
+}
+
+std::vector<ScoreTrajectory> BenchRuns::OfTask(std::size_t task) const {
+  std::vector<ScoreTrajectory> chosen;
+  for (const ScoreTrajectory& run : runs) {
+    ScoreTrajectory of{run.name, run.positions,
+                       Eigen::MatrixXd(run.positions.size(), task == 0 ? 1 : 2)};
+    of.scores.col(0) = run.scores.col(0);
+    if (task != 0) of.scores.col(1) = run.scores.col(static_cast<Index>(task));
+    chosen.push_back(std::move(of));
+  }
+  return chosen;
+}
+
+Result<std::vector<std::string>> ReadLines(const std::string& path) {
+  std::istringstream text(TRY(ReadFile(path)));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) {
+    if (!line.empty() && line[0] != '#') lines.push_back(line);
+  }
+  std::ranges::sort(lines);
+  return lines;
+}
+
+LeftOutTurn TurnOfOthers(const std::vector<ScoreTrajectory>& others, const ScoreTrajectory& family,
+                         int replicates, std::uint64_t seed) {
+  std::vector<const ScoreTrajectory*> all;
+  for (const ScoreTrajectory& other : others) {
+    if (other.positions.size() > 1) all.push_back(&other);
+  }
+  Random random(seed);
+  std::vector<double> places;
+  for (int b = 0; b < replicates; ++b) {
+    std::vector<const ScoreTrajectory*> drawn(all.size());
+    for (auto& one : drawn) one = all[random.Index(all.size())];
+    const auto zero = CurveZero(drawn);
+    if (zero) places.push_back(Reaches(family, *zero));
+  }
+  const auto zero = CurveZero(all);
+  LeftOutTurn turn{.reasoning = zero.value_or(std::nan(""))};
+  if (places.empty()) return turn;
+  const auto billions = [](double place) { return std::pow(10, place) / 1e9; };
+  const Interval inner = CentralInterval(places, 0.8);
+  turn.size = billions(Quantile(places, 0.5));
+  turn.low80 = billions(inner.low);
+  turn.high80 = billions(inner.high);
+  return turn;
+}
+
+}  // namespace couplingd
