@@ -10,10 +10,17 @@
 
 namespace couplingd {
 
-// Holds where the newest `hold` estimates in a row are in the rule's phase with the rule's
-// probability. Excluded where the newest `hold` are all in another determined phase, have an
-// interval that lies outside the rule's phase, or are out of it with the rule's probability: an
-// interval that is unbounded on the far side may still say so.
+// Over the steps of a run: holds where at each of the newest `hold` estimates the evidence that
+// reasoning improves and γ lies in the rule's phase passes LookLevel of the rule's false_alarm_rate
+// by its margin; excluded where the evidence that γ lies outside does. The look is the number of
+// estimates of the run generation that carry evidence. One estimate in a row without evidence
+// leaves it open.
+//
+// Over the sizes of a family, which are too few for such levels and hold no rate: holds where the
+// newest `hold` estimates are in the phase with the rule's probability of replicates. Excluded
+// where they are all in another determined phase, have an interval that lies outside the rule's
+// phase, or are out of it with that probability: an interval that is unbounded on the far side may
+// still say so.
 std::vector<Finding> EvaluatePhase(const RuleConfig& rule, const RuleInputs& inputs);
 
 // Holds where most of the methods that gave a forecast see a crossing with the rule's probability,

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <span>
 
+#include "alerts/false_alarms.h"
 #include "alerts/rule_kinds.h"
 #include "base/units.h"
 
@@ -41,21 +43,66 @@ std::optional<double> ProbabilityOf(Phase phase, const CouplingEstimate& estimat
   return 1 - *estimate.p_tax - *estimate.p_bonus;
 }
 
-bool IsIn(Phase phase, const CouplingEstimate& estimate, double probability) {
-  if (!estimate.gamma || estimate.phase != phase) return false;
-  // Without replicates the interval alone was made to lie in the phase; its level stands in.
-  return ProbabilityOf(phase, estimate).value_or(estimate.level) >= probability;
+// P-value of the hypothesis that the run is not in the phase.
+double AgainstNotIn(Phase phase, const PhaseEvidence& evidence) {
+  switch (phase) {
+    case Phase::kTax:
+      return std::max(evidence.reasoning_rises, evidence.below_tax);
+    case Phase::kBonus:
+      return std::max(evidence.reasoning_rises, evidence.above_bonus);
+    default:
+      return std::max({evidence.reasoning_rises, evidence.above_tax, evidence.below_bonus});
+  }
 }
 
-bool IsOutside(Phase phase, const CouplingEstimate& estimate, const PhaseBounds& bounds,
-               double probability) {
-  if (!estimate.gamma) return false;
-  if (estimate.phase != Phase::kUndetermined && estimate.phase != phase) return true;
-  if (const auto p = ProbabilityOf(phase, estimate); p && *p <= 1 - probability) return true;
-  const Range range = RangeOf(phase, bounds);
-  return (estimate.low && *estimate.low > range.high) ||
-         (estimate.high && *estimate.high < range.low);
+// P-value of the hypothesis that the run is in the phase.
+double AgainstIn(Phase phase, const PhaseEvidence& evidence) {
+  switch (phase) {
+    case Phase::kTax:
+      return evidence.above_tax;
+    case Phase::kBonus:
+      return evidence.below_bonus;
+    default:
+      return std::min(1.0, 2 * std::min(evidence.below_tax, evidence.above_bonus));
+  }
 }
+
+enum class Stand { kIn, kOut, kOpen };
+
+// What the estimates of one run or family are judged by.
+struct Court {
+  Phase phase = Phase::kTax;
+  PhaseBounds bounds;
+  bool over_steps = true;
+  double p_value = 0;      // over steps: evidence has to be below it
+  double probability = 1;  // over scale: share of replicates
+
+  Stand Judge(const CouplingEstimate& estimate) const {
+    if (!estimate.gamma) return Stand::kOpen;
+    return over_steps ? ByEvidence(estimate) : ByReplicates(estimate);
+  }
+
+ private:
+  Stand ByEvidence(const CouplingEstimate& estimate) const {
+    if (!estimate.evidence) return Stand::kOpen;
+    if (AgainstNotIn(phase, *estimate.evidence) <= p_value) return Stand::kIn;
+    if (AgainstIn(phase, *estimate.evidence) <= p_value) return Stand::kOut;
+    return Stand::kOpen;
+  }
+
+  Stand ByReplicates(const CouplingEstimate& estimate) const {
+    const std::optional<double> p = ProbabilityOf(phase, estimate);
+    if (estimate.phase == phase) {
+      // Without replicates the interval alone was made to lie in the phase; its level stands in.
+      return p.value_or(estimate.level) >= probability ? Stand::kIn : Stand::kOpen;
+    }
+    const Range range = RangeOf(phase, bounds);
+    const bool is_out = estimate.phase != Phase::kUndetermined || (p && *p <= 1 - probability) ||
+                        (estimate.low && *estimate.low > range.high) ||
+                        (estimate.high && *estimate.high < range.low);
+    return is_out ? Stand::kOut : Stand::kOpen;
+  }
+};
 
 std::string PhraseOf(Phase phase, const AxesNames& axes) {
   const char* pattern = phase == Phase::kTax     ? "{1} falls as {0} improves (tax phase)"
@@ -79,32 +126,97 @@ std::string NumbersOf(const CouplingEstimate& estimate) {
                      IntervalText(estimate.low, estimate.high, SignedText));
 }
 
-std::string Describe(Phase phase, const CouplingEstimate& estimate, int hold) {
-  std::string text =
-      fmt::format("{} ({}, {} {}).", NumbersOf(estimate), estimate.method, estimate.n,
-                  estimate.over == CouplingOver::kSteps ? "checkpoints" : "sizes");
-  if (const std::optional<double> p = ProbabilityOf(phase, estimate)) {
-    text += fmt::format(" {:.1f} % of bootstrap replicates lie in the {} phase.", *p * 100,
-                        ToString(phase));
+// "1 in 7.6k", in two digits.
+std::string OddsText(double p_value) {
+  if (p_value < 1e-12) return fmt::format("less than 1 in {}", FormatCount(1e12));
+  const double unit = std::pow(10, std::floor(std::log10(1 / p_value)) - 1);
+  return fmt::format("1 in {}", FormatCount(std::round(1 / p_value / unit) * unit));
+}
+
+std::string NotInText(Phase phase, const PhaseBounds& bounds) {
+  switch (phase) {
+    case Phase::kTax:
+      return fmt::format("not below {:g}", bounds.tax);
+    case Phase::kBonus:
+      return fmt::format("not above {:g}", bounds.bonus);
+    default:
+      return fmt::format("not between {:g} and {:g}", bounds.tax, bounds.bonus);
   }
-  if (hold > 1) text += fmt::format(" It has held for {} estimates in a row.", hold);
+}
+
+std::string InText(Phase phase, const PhaseBounds& bounds) {
+  switch (phase) {
+    case Phase::kTax:
+      return fmt::format("still below {:g}", bounds.tax);
+    case Phase::kBonus:
+      return fmt::format("still above {:g}", bounds.bonus);
+    default:
+      return fmt::format("still between {:g} and {:g}", bounds.tax, bounds.bonus);
+  }
+}
+
+std::string EvidenceText(const RuleConfig& rule, const Court& court, double p_value,
+                         const std::string& otherwise) {
+  return fmt::format(
+      "Were γ {}, noise alone would look like this at {} checkpoints; the rule asks for {} "
+      "here, which keeps false alarms to {:g} % per {} checkpoints of a run.",
+      otherwise, OddsText(p_value), OddsText(court.p_value), rule.false_alarm_rate * 100,
+      kLooksPerRate);
+}
+
+std::string Describe(const RuleConfig& rule, const Court& court, const CouplingEstimate& estimate) {
+  std::string text = fmt::format("{} ({}, {} {}).", NumbersOf(estimate), estimate.method,
+                                 estimate.n, court.over_steps ? "checkpoints" : "sizes");
+  if (court.over_steps) {
+    text += " " + EvidenceText(rule, court, AgainstNotIn(court.phase, *estimate.evidence),
+                               NotInText(court.phase, court.bounds));
+  } else if (const std::optional<double> p = ProbabilityOf(court.phase, estimate)) {
+    text += fmt::format(" {:.1f} % of bootstrap replicates lie in the {} phase.", *p * 100,
+                        ToString(court.phase));
+  }
+  if (rule.hold > 1) text += fmt::format(" It has held for {} estimates in a row.", rule.hold);
   return text;
 }
 
-using Newest = std::span<const CouplingEstimate* const>;
+std::string WhyLeft(const RuleConfig& rule, const Court& court, const CouplingEstimate& estimate) {
+  std::string text = fmt::format("The {} phase was left: {} ({}).", ToString(court.phase),
+                                 NumbersOf(estimate), ToString(estimate.phase));
+  if (court.over_steps) {
+    text += " " + EvidenceText(rule, court, AgainstIn(court.phase, *estimate.evidence),
+                               InText(court.phase, court.bounds));
+  }
+  return text;
+}
 
+using Estimates = std::span<const CouplingEstimate* const>;
+
+Court CourtFor(const RuleConfig& rule, Phase phase, const PhaseBounds& bounds, Estimates series) {
+  const auto looks = std::ranges::count_if(
+      series, [](const CouplingEstimate* estimate) { return estimate->evidence.has_value(); });
+  Court court{.phase = phase,
+              .bounds = bounds,
+              .over_steps = series.back()->over == CouplingOver::kSteps,
+              .probability = rule.probability};
+  if (looks > 0) {
+    court.p_value = LevelBeyond(LookLevel(rule.false_alarm_rate, looks), rule.margin);
+  }
+  return court;
+}
+
+// `series` is in order and holds at least rule.hold estimates.
 std::optional<Finding> Judge(const RuleConfig& rule, Phase phase, const RuleInputs& inputs,
-                             Newest newest) {
-  const bool holds = std::ranges::all_of(
-      newest, [&](const auto* estimate) { return IsIn(phase, *estimate, rule.probability); });
-  const bool excluded = std::ranges::all_of(newest, [&](const auto* estimate) {
-    return IsOutside(phase, *estimate, inputs.bounds, rule.probability);
-  });
-  if (!holds && !excluded) return std::nullopt;
-
+                             Estimates series) {
+  const Court court = CourtFor(rule, phase, inputs.bounds, series);
+  const Estimates newest = series.last(static_cast<std::size_t>(std::max(rule.hold, 1)));
   const CouplingEstimate& last = *newest.back();
+  const Stand stand = court.Judge(last);
+  const bool agree = std::ranges::all_of(
+      newest, [&](const CouplingEstimate* estimate) { return court.Judge(*estimate) == stand; });
+  if (stand == Stand::kOpen || !agree) return std::nullopt;
+
+  const bool holds = stand == Stand::kIn;
   const std::string over(ToString(last.over));
-  const std::string& name = last.over == CouplingOver::kSteps ? last.run : last.family;
+  const std::string& name = court.over_steps ? last.run : last.family;
   Finding finding = NewFinding(rule, name, fmt::format("{},{}", last.axes, over), holds);
   if (!last.run.empty()) finding.labels["run"] = last.run;
   finding.labels.insert({{"family", last.family},
@@ -116,17 +228,21 @@ std::optional<Finding> Judge(const RuleConfig& rule, Phase phase, const RuleInpu
   SetValue(finding, "high", last.high);
   SetValue(finding, "level", last.level);
   SetValue(finding, "n", last.n);
-  SetValue(finding, last.over == CouplingOver::kSteps ? "step" : "parameters", last.at);
+  SetValue(finding, court.over_steps ? "step" : "parameters", last.at);
   SetValue(finding, "tokens", last.tokens);
   SetValue(finding, "probability", ProbabilityOf(phase, last));
-  if (excluded) {
-    finding.summary = fmt::format("The {} phase was left: {} ({}).", ToString(phase),
-                                  NumbersOf(last), ToString(last.phase));
+  if (court.over_steps) {
+    SetValue(finding, "p_value",
+             holds ? AgainstNotIn(phase, *last.evidence) : AgainstIn(phase, *last.evidence));
+    SetValue(finding, "p_value_needed", court.p_value);
+  }
+  if (!holds) {
+    finding.summary = WhyLeft(rule, court, last);
     return finding;
   }
   finding.summary = fmt::format("{}: {}, γ = {}", name, PhraseOf(phase, SplitAxes(last.axes)),
                                 SignedText(*last.gamma));
-  finding.description = Describe(phase, last, rule.hold);
+  finding.description = Describe(rule, court, last);
   if (inputs.advise_coupling) finding.interventions = inputs.advise_coupling(last);
   return finding;
 }
@@ -154,7 +270,7 @@ std::vector<Finding> EvaluatePhase(const RuleConfig& rule, const RuleInputs& inp
   for (auto& [key, estimates] : series) {
     if (estimates.size() < hold) continue;
     std::ranges::stable_sort(estimates, {}, &CouplingEstimate::at);
-    std::optional<Finding> finding = Judge(rule, *phase, inputs, Newest(estimates).last(hold));
+    std::optional<Finding> finding = Judge(rule, *phase, inputs, estimates);
     if (finding) findings.push_back(std::move(*finding));
   }
   return findings;

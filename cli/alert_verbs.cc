@@ -32,6 +32,12 @@ Result<JsonDocument> AskAlerts(const CommandContext& context, const AlertOptions
 Result<int> List(const CommandContext& context, const AlertOptions& options) {
   const JsonDocument alerts = TRY(AskAlerts(context, options));
   TRY(PrintRows(context, options.format, "alerts", alerts));
+  if (options.format.json || options.format.csv) return 0;
+  const Places places = TRY(FindPlaces(context.source, context.services));
+  const auto source = TRY(OpenSource(places, context.services));
+  const JsonDocument status = TRY(ParseJson(TRY(source->Ask("status", {})), "answer to status"));
+  const std::string digest = FalseAlarmText(status);
+  if (!digest.empty()) context.Print(fmt::format("phase rules: {}\n", digest));
   return 0;
 }
 

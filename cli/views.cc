@@ -365,6 +365,9 @@ std::string RenderStatus(const JsonValue& status, std::size_t width) {
   text += Field("checkpoints", ListCell(status, "checkpoints"));
   text += Field("alerts", ListCell(status, "alerts"));
   text += Field("deliveries", ListCell(status, "deliveries"));
+  if (const std::string digest = FalseAlarmText(status); !digest.empty()) {
+    text += Field("alarm rate", digest);
+  }
   text += Field("last",
                 fmt::format("checkpoint {}, evaluation {}", TimeCell(status, "last_checkpoint_at"),
                             TimeCell(status, "last_evaluation_at")));
@@ -389,6 +392,18 @@ std::string RenderStatus(const JsonValue& status, std::size_t width) {
                  width, 2);
   }
   return text;
+}
+
+std::string FalseAlarmText(const JsonValue& status) {
+  const JsonValue* digest = FindMember(status, "false_alarms");
+  const JsonValue* rules = digest ? FindMember(*digest, "rules") : nullptr;
+  if (!rules || !rules->IsArray() || rules->Empty()) return "";
+  double estimates = 0;
+  for (const JsonValue& rule : rules->GetArray()) {
+    estimates += NumberOf(rule, "estimates").value_or(0);
+  }
+  return fmt::format("at most {:.2g} false alarms expected so far, from {:.0f} looks at runs",
+                     NumberOf(*digest, "expected").value_or(0), estimates);
 }
 
 std::string RenderAlert(const JsonValue& alert, std::size_t width) {

@@ -96,8 +96,12 @@ struct RuleConfig {
   std::string kind;  // phase, sign_change, evaluation_failing, checkpoint_overdue, bad_checkpoint
   std::string axes;  // phase, sign_change: name of an axis pair; empty: all of them
   std::string phase = "tax";  // phase: the phase whose being there is the alert
-  double probability =
-      0.95;      // phase: share of replicates that must be in the phase; sign_change: P(crossing)
+  // phase, over the steps of a run: expected false alarms per 1,000 checkpoints of one run and axis
+  // pair, and how many sigmas the evidence must lie beyond what that asks, to fire and to resolve
+  double false_alarm_rate = 0.01;
+  double margin = 0;
+  // phase, over the sizes of a family: share of replicates in the phase; sign_change: P(crossing)
+  double probability = 0.95;
   int hold = 1;  // phase: checkpoints in a row before it fires, and before it resolves
   double horizon =
       10;  // sign_change: fires if the crossing lies within this factor of the largest N or D

@@ -297,10 +297,20 @@ const Table<RuleConfig>& RuleTable() {
            ChoiceKey("phase", &RuleConfig::phase, {"tax", "transition", "bonus"},
                      "The phase whose being there is the alert.")
                .OnlyFor({"phase"}),
+           NumberKey("false_alarm_rate", &RuleConfig::false_alarm_rate,
+                     "phase: false alarms to expect, at most, per 1,000 checkpoints of one run and "
+                     "axis pair: 0.01 is one in 100 runs so long.",
+                     1e-6, 1)
+               .OnlyFor({"phase"}),
+           NumberKey("margin", &RuleConfig::margin,
+                     "Sigmas by which the evidence must pass what that rate asks, to fire and to "
+                     "resolve (about 4 on either side of the bound as it is).",
+                     0, 10)
+               .OnlyFor({"phase"}),
            NumberKey(
                "probability", &RuleConfig::probability,
-               "phase: share of replicates that must be in it; sign_change: probability of the "
-               "crossing.",
+               "Share of replicates in the phase, for a family over its sizes, which hold no such "
+               "rate; of a sign_change, the probability of the crossing.",
                0.5, 1)
                .OnlyFor({"phase", "sign_change"}),
            IntegerKey("hold", &RuleConfig::hold,

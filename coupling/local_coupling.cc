@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "coupling/coupling_estimates.h"
+#include "coupling/phase_evidence.h"
 #include "coupling/score_sample.h"
 
 namespace couplingd {
@@ -17,6 +18,7 @@ using Eigen::Index;
 struct Trajectory {
   std::vector<AxisObservation> observations;
   Eigen::VectorXd positions;  // log10 tokens or log10 steps
+  Eigen::VectorXd reasoning, truthfulness;
   bool has_tokens = false;
 };
 
@@ -24,10 +26,15 @@ Result<Trajectory> MakeTrajectory(const AxisSeries& series) {
   Trajectory trajectory{.observations = TRY(TrainedInOrder(series))};
   trajectory.has_tokens = std::ranges::all_of(
       trajectory.observations, [](const auto& at) { return at.tokens && *at.tokens > 0; });
-  trajectory.positions.resize(static_cast<Index>(trajectory.observations.size()));
+  const auto places = static_cast<Index>(trajectory.observations.size());
+  trajectory.positions.resize(places);
+  trajectory.reasoning.resize(places);
+  trajectory.truthfulness.resize(places);
   for (Index k = 0; k < trajectory.positions.size(); ++k) {
     const AxisObservation& at = trajectory.observations[k];
     trajectory.positions[k] = std::log10(trajectory.has_tokens ? *at.tokens : at.step);
+    trajectory.reasoning[k] = ReasoningScore(at);
+    trajectory.truthfulness[k] = TruthfulnessScore(at);
     if (k > 0 && trajectory.positions[k] <= trajectory.positions[k - 1]) {
       return Fail(ErrorKind::kInvalidData,
                   fmt::format("run {}, step {:.0f}: tokens do not rise from the step before",
@@ -76,11 +83,19 @@ CouplingEstimate Labels(const AxisSeries& series, const AxisObservation& at) {
           .level = series.axes.level};
 }
 
+// Evidence is claimed from an axis only where its scores are clear of chance and of the ceiling.
+bool MayHaveEvidence(const WindowEstimate& window) {
+  const AxisMovement& reasoning = window.diagnostics.reasoning;
+  const AxisMovement& truthfulness = window.diagnostics.truthfulness;
+  return window.gamma && !reasoning.is_near_chance && !reasoning.is_at_ceiling &&
+         !truthfulness.is_near_chance && !truthfulness.is_at_ceiling;
+}
+
+// `sample` is that of the window [first, last].
 LocalCoupling EstimateAt(const AxisSeries& series, const Trajectory& trajectory,
-                         const ScoreSample& all, Index first, Index last,
+                         const ScoreSample& sample, Index first, Index last,
                          const CouplingOptions& options) {
   const Index count = last + 1 - first;
-  const ScoreSample sample = SelectPlaces(all, first, count);
   const WindowInput input{.sample = sample,
                           .positions = trajectory.positions.segment(first, count),
                           .reasoning_chance = series.reasoning_chance,
@@ -89,10 +104,17 @@ LocalCoupling EstimateAt(const AxisSeries& series, const Trajectory& trajectory,
   estimate.n = static_cast<int>(count);
   estimate.method = "york+" + NoiseText(sample);
   if (!trajectory.has_tokens) estimate.method += " over log10 steps (tokens unknown)";
-  return FillEstimate(std::move(estimate),
-                      EstimateWindow(input, series.axes.level, options.bounds,
-                                     options.seed + static_cast<std::uint64_t>(
-                                                        trajectory.observations[last].step)));
+  WindowEstimate window =
+      EstimateWindow(input, series.axes.level, options.bounds,
+                     options.seed + static_cast<std::uint64_t>(trajectory.observations[last].step));
+  if (MayHaveEvidence(window)) {
+    estimate.evidence = MeasureEvidence(
+        WindowEvidenceInput(series.axes, sample, trajectory.positions.head(last + 1),
+                            trajectory.reasoning.head(last + 1),
+                            trajectory.truthfulness.head(last + 1)),
+        options.bounds);
+  }
+  return FillEstimate(std::move(estimate), std::move(window));
 }
 
 }  // namespace
@@ -143,13 +165,10 @@ Result<LocalCoupling> CouplingOverSteps(const AxisSeries& series, const Coupling
     none.estimate.reason = WhyNoWindow(trajectory, options);
     return none;
   }
-  Trajectory window{
-      .observations = {trajectory.observations.begin() + first, trajectory.observations.end()},
-      .positions = trajectory.positions.tail(last + 1 - first),
-      .has_tokens = trajectory.has_tokens};
-  const ScoreSample sample =
-      DrawScores(series, window.observations, options.replicates, options.seed);
-  return EstimateAt(series, window, sample, 0, last - first, options);
+  const ScoreSample sample = DrawScores(
+      series, std::span(trajectory.observations).subspan(static_cast<std::size_t>(first)),
+      options.replicates, options.seed);
+  return EstimateAt(series, trajectory, sample, first, last, options);
 }
 
 Result<std::vector<LocalCoupling>> CouplingHistory(const AxisSeries& series,
@@ -162,7 +181,8 @@ Result<std::vector<LocalCoupling>> CouplingHistory(const AxisSeries& series,
   for (Index last = 0; last < trajectory.positions.size(); ++last) {
     const Index first = WindowStart(trajectory, last, options);
     if (first >= 0) {
-      history.push_back(EstimateAt(series, trajectory, sample, first, last, options));
+      history.push_back(EstimateAt(
+          series, trajectory, SelectPlaces(sample, first, last + 1 - first), first, last, options));
     }
   }
   return history;

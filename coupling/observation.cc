@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace couplingd {
 namespace {
@@ -29,6 +30,11 @@ std::unexpected<Error> Bad(const AxisSeries& series, const AxisObservation& at,
                            const std::string& what, std::string hint = "") {
   return Fail(ErrorKind::kInvalidData, fmt::format("{}: {}", Place(series, at), what),
               std::move(hint));
+}
+
+double MeanOr(const std::vector<double>& items, double aggregate) {
+  if (items.empty()) return aggregate;
+  return std::accumulate(items.begin(), items.end(), 0.0) / static_cast<double>(items.size());
 }
 
 bool AllFinite(const std::vector<double>& values) {
@@ -98,6 +104,14 @@ Result<std::vector<AxisObservation>> InOrder(const AxisSeries& series,
 }
 
 }  // namespace
+
+double ReasoningScore(const AxisObservation& at) {
+  return MeanOr(at.reasoning_items, at.reasoning);
+}
+
+double TruthfulnessScore(const AxisObservation& at) {
+  return MeanOr(at.truthfulness_items, at.truthfulness);
+}
 
 std::string AxisSeries::AxesText() const {
   return axes.reasoning.Text() + "," + axes.truthfulness.Text();

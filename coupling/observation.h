@@ -32,6 +32,10 @@ struct AxisObservation {
   std::string truthfulness_plan;
 };
 
+// The mean over the items where they are known, else the aggregate.
+double ReasoningScore(const AxisObservation& at);
+double TruthfulnessScore(const AxisObservation& at);
+
 // One run generation, or one family with the checkpoint chosen for each size.
 struct AxisSeries {
   std::string family;

@@ -78,6 +78,7 @@ MatrixXd DrawUnits(const ItemUnits& units, int replicates, Random& random) {
 
 void FillFromItems(const ItemUnits& units, int replicates, Random& random, AxisSample& sample) {
   sample.items = static_cast<int>(units.sizes.sum());
+  sample.units = static_cast<int>(units.sizes.size());
   sample.covariance = UnitCovariance(units.sums, units.sums, sample.items);
   sample.draws = DrawUnits(units, replicates, random);
 }
@@ -122,6 +123,7 @@ ScoreSample DrawSharedItems(std::span<const AxisObservation> chosen,
   const MatrixXd draws = DrawUnits(both, replicates, random);
   const double items = both.sizes.sum();
   sample.reasoning.items = sample.truthfulness.items = static_cast<int>(items);
+  sample.reasoning.units = sample.truthfulness.units = static_cast<int>(both.sizes.size());
   sample.reasoning.covariance = UnitCovariance(reasoning.sums, reasoning.sums, items);
   sample.truthfulness.covariance = UnitCovariance(truthfulness.sums, truthfulness.sums, items);
   sample.cross = UnitCovariance(reasoning.sums, truthfulness.sums, items);
@@ -143,6 +145,7 @@ VectorXd MovementDiagonal(const MatrixXd& covariance) {
 AxisSample CombineAxis(const AxisSample& sample, const MatrixXd& combine) {
   return {.source = sample.source,
           .items = sample.items,
+          .units = sample.units,
           .scores = combine * sample.scores,
           .covariance = combine * sample.covariance * combine.transpose(),
           .draws = sample.draws * combine.transpose()};
@@ -169,6 +172,7 @@ ScoreSample SelectPlaces(const ScoreSample& sample, Index first, Index count) {
   const auto select = [&](const AxisSample& axis) {
     return AxisSample{.source = axis.source,
                       .items = axis.items,
+                      .units = axis.units,
                       .scores = axis.scores.segment(first, count),
                       .covariance = axis.covariance.block(first, first, count, count),
                       .draws = axis.draws.middleCols(first, count)};

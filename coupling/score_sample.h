@@ -22,6 +22,7 @@ enum class NoiseSource {
 struct AxisSample {
   NoiseSource source = NoiseSource::kUnknown;
   int items = 0;               // per place; 0 unless source is kItems
+  int units = 0;               // that are drawn: clusters, or items where there are none
   Eigen::VectorXd scores;      // K
   Eigen::MatrixXd covariance;  // K × K
   Eigen::MatrixXd draws;       // B × K deviations from `scores`

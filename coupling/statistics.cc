@@ -35,6 +35,27 @@ double StudentCritical(double level, double dof) {
   return boost::math::quantile(boost::math::students_t(dof), 0.5 + level / 2);
 }
 
+Eigen::VectorXd TrendContrast(const Eigen::VectorXd& positions) {
+  const Eigen::VectorXd centred = positions.array() - positions.mean();
+  const double span = positions[positions.size() - 1] - positions[0];
+  return centred * (span / centred.squaredNorm());
+}
+
+std::vector<double> RoughPart(const Eigen::VectorXd& values, const Eigen::VectorXd& positions) {
+  std::vector<double> rough;
+  for (Eigen::Index k = 1; k + 1 < values.size(); ++k) {
+    const double after = (positions[k] - positions[k - 1]) / (positions[k + 1] - positions[k - 1]);
+    const double before = 1 - after;
+    rough.push_back((values[k] - before * values[k - 1] - after * values[k + 1]) /
+                    std::sqrt(1 + before * before + after * after));
+  }
+  return rough;
+}
+
+double RoughDof(double count) {
+  return count * count / (count + 8.0 / 9 * (count - 1) + std::max(count - 2, 0.0) / 18);
+}
+
 double Polynomial::operator()(double x) const {
   double value = 0;
   for (Eigen::Index power = coefficients.size() - 1; power >= 0; --power) {

@@ -24,6 +24,18 @@ double NormalCritical(double level);
 // t with P(|T| ≤ t) = level; dof > 0, very large dof give the normal value.
 double StudentCritical(double level, double dof);
 
+// The weights that turn scores at `positions` (at least two distinct ones) into their change along
+// the least-squares line from the first position to the last. They sum to 0.
+Eigen::VectorXd TrendContrast(const Eigen::VectorXd& positions);
+
+// What is rough in a series: each inner value against the straight line between its neighbours,
+// scaled to keep the variance of independent noise. Smooth trends drop out (T. Gasser, L. Sroka,
+// C. Jennen-Steinmetz, Biometrika 73, 625 (1986)). Positions rise; fewer than 3 give nothing.
+std::vector<double> RoughPart(const Eigen::VectorXd& values, const Eigen::VectorXd& positions);
+// Degrees of freedom of the mean square of `count` ≥ 1 such neighbours at even spacing, whose
+// correlations are −2/3 and 1/6.
+double RoughDof(double count);
+
 // Least-squares polynomial in (x − centre), for conditioning.
 struct Polynomial {
   double centre = 0;

@@ -105,24 +105,6 @@ double MeanSquare(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-// What is rough in a series: each inner value against the straight line between its neighbours,
-// scaled to keep the variance of independent noise.
-std::vector<double> RoughPart(const std::vector<double>& values, const VectorXd& positions) {
-  std::vector<double> rough;
-  for (std::size_t k = 1; k + 1 < values.size(); ++k) {
-    const auto at = static_cast<Index>(k);
-    const double after =
-        (positions[at] - positions[at - 1]) / (positions[at + 1] - positions[at - 1]);
-    const double before = 1 - after;
-    rough.push_back((values[k] - before * values[k - 1] - after * values[k + 1]) /
-                    std::sqrt(1 + before * before + after * after));
-  }
-  return rough;
-}
-
-// Of m neighbouring pseudo-residuals at even spacing, whose correlations are −2/3 and 1/6.
-double RoughDof(double m) { return m * m / (m + 8.0 / 9 * (m - 1) + (m - 2) / 18); }
-
 CheckpointNoise MeasureCheckpointNoise(const Points& points, const YorkFit& fit,
                                        const VectorXd& positions) {
   CheckpointNoise noise{.residuals = fit.standardized, .dof = static_cast<double>(fit.dof)};
@@ -131,7 +113,9 @@ CheckpointNoise MeasureCheckpointNoise(const Points& points, const YorkFit& fit,
   constexpr std::size_t kFewestForCurve = 6;
   constexpr double kCurved = 4;
   if (noise.residuals.size() >= kFewestForCurve) {
-    std::vector<double> rough = RoughPart(fit.standardized, positions);
+    const auto places = static_cast<Index>(fit.standardized.size());
+    std::vector<double> rough =
+        RoughPart(Eigen::Map<const VectorXd>(fit.standardized.data(), places), positions);
     const double rough_square = MeanSquare(rough);
     if (rough_square > 0 && reduced > kCurved * rough_square) {
       noise.is_curved = true;
@@ -231,9 +215,7 @@ Interval SlopeInterval(double fitted_angle, Interval deviation, double anisotrop
 
 AxisMovement MeasureMovement(const AxisSample& axis, const VectorXd& positions,
                              double checkpoint_variance, double noise_dof, double level) {
-  const VectorXd centred = positions.array() - positions.mean();
-  const double span = positions[positions.size() - 1] - positions[0];
-  const VectorXd contrast = centred * (span / centred.squaredNorm());
+  const VectorXd contrast = TrendContrast(positions);
   const double sampling = contrast.dot(axis.covariance * contrast);
   const double checkpoint = checkpoint_variance * contrast.squaredNorm();
   const double total = sampling + checkpoint;

@@ -63,8 +63,7 @@ struct WindowInput {
 // sampling error does not explain, and are widened for the degrees of freedom they rest on (each
 // replicate divides by a draw of sqrt(χ²/dof), so that intervals from few points get Student's
 // tails). Where the residuals are smooth along the positions (K ≥ 6, their variance more than 4
-// times that of their rough part: each residual against the line between its neighbours; T. Gasser,
-// L. Sroka, C. Jennen-Steinmetz, Biometrika 73, 625 (1986)), the trajectory is curved rather than
+// times that of their RoughPart), the trajectory is curved rather than
 // noisy: the points stay where they are and only the rough part is drawn. With K = 2 there are no
 // residuals and the interval holds sampling error only.
 //

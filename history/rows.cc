@@ -128,9 +128,14 @@ Result<ScoreRow> ReadScoreRow(Statement& row) {
 Result<CouplingEstimate> ReadCoupling(Statement& row) {
   CouplingEstimate estimate;
   std::string over, phase;
+  std::optional<double> reasoning_rises, below_tax, above_tax, below_bonus, above_bonus;
   row.Read(estimate.family, estimate.run, estimate.generation, estimate.axes, over, estimate.at,
            estimate.tokens, estimate.gamma, estimate.low, estimate.high, estimate.level, phase,
-           estimate.p_tax, estimate.p_bonus, estimate.method, estimate.n, estimate.reason);
+           estimate.p_tax, estimate.p_bonus, estimate.method, estimate.n, estimate.reason,
+           reasoning_rises, below_tax, above_tax, below_bonus, above_bonus);
+  if (reasoning_rises && below_tax && above_tax && below_bonus && above_bonus) {
+    estimate.evidence = {*reasoning_rises, *below_tax, *above_tax, *below_bonus, *above_bonus};
+  }
   const std::string subject = fmt::format("coupling of {}", estimate.axes);
   estimate.over =
       over == ToString(CouplingOver::kScale) ? CouplingOver::kScale : CouplingOver::kSteps;

@@ -28,7 +28,9 @@ inline constexpr std::string_view kScoreRowColumns =
     "e.series_key, e.pack_hash, e.plan_hash, e.scores_hash, e.finished_at";
 inline constexpr std::string_view kCouplingColumns =
     "c.family, c.run, c.generation, c.axes, c.over, c.at, c.tokens, c.gamma, c.low, c.high, "
-    "c.level, c.phase, c.p_tax, c.p_bonus, c.method, c.n, c.reason";
+    "c.level, c.phase, c.p_tax, c.p_bonus, c.method, c.n, c.reason, "
+    "c.p_reasoning_rises, c.p_below_tax, "
+    "c.p_above_tax, c.p_below_bonus, c.p_above_bonus";
 inline constexpr std::string_view kForecastColumns =
     "f.family, f.run, f.axes, f.quantity, f.method, f.value, f.low, f.high, f.level, "
     "f.p_crossing, f.horizon_low, f.horizon_high, f.n, f.reason, f.low80, f.high80, f.p_passed, "

@@ -175,8 +175,18 @@ ALTER TABLE forecasts ADD COLUMN p_passed REAL;
 ALTER TABLE forecasts ADD COLUMN observed REAL;
 )sql";
 
+// Evidence of couplings for decisions that are repeated at every checkpoint.
+constexpr std::string_view kVersion3 = R"sql(
+ALTER TABLE couplings ADD COLUMN p_reasoning_rises REAL;
+ALTER TABLE couplings ADD COLUMN p_below_tax REAL;
+ALTER TABLE couplings ADD COLUMN p_above_tax REAL;
+ALTER TABLE couplings ADD COLUMN p_below_bonus REAL;
+ALTER TABLE couplings ADD COLUMN p_above_bonus REAL;
+)sql";
+
 // kMigrations[v] brings a database of version v to version v + 1.
-constexpr std::array<std::string_view, kSchemaVersion> kMigrations = {kVersion1, kVersion2};
+constexpr std::array<std::string_view, kSchemaVersion> kMigrations = {kVersion1, kVersion2,
+                                                                      kVersion3};
 
 Status CheckFile(Connection& connection) {
   Statement check = TRY(connection.Prepare("PRAGMA quick_check(3)"));

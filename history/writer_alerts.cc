@@ -26,19 +26,32 @@ Status SqlWriter::SaveCoupling(const CouplingEstimate& estimate) {
   const Status saved = Transaction([&]() -> Status {
     Statement insert = TRY(connection_->Prepare(
         "INSERT INTO couplings (recorded_at, family, run, generation, axes, over, at, tokens, "
-        "gamma, low, high, level, phase, p_tax, p_bonus, method, n, reason) "
+        "gamma, low, high, level, phase, p_tax, p_bonus, method, n, reason, p_reasoning_rises, "
+        "p_below_tax, "
+        "p_above_tax, p_below_bonus, p_above_bonus) "
         "SELECT :recorded_at, :family, :run, :generation, :axes, :over, :at, :tokens, :gamma, "
-        ":low, :high, :level, :phase, :p_tax, :p_bonus, :method, :n, :reason "
+        ":low, :high, :level, :phase, :p_tax, :p_bonus, :method, :n, :reason, "
+        ":p_reasoning_rises, :p_below_tax, "
+        ":p_above_tax, :p_below_bonus, :p_above_bonus "
         "WHERE NOT EXISTS (SELECT 1 FROM (SELECT * FROM couplings WHERE run = :run "
         "AND (run <> '' OR family = :family) AND over = :over AND axes = :axes "
         "AND generation = :generation AND at = :at ORDER BY id DESC LIMIT 1) "
         "WHERE family = :family AND tokens IS :tokens AND gamma IS :gamma AND low IS :low "
         "AND high IS :high AND level = :level AND phase = :phase AND p_tax IS :p_tax "
-        "AND p_bonus IS :p_bonus AND method = :method AND n = :n AND reason = :reason)"));
+        "AND p_bonus IS :p_bonus AND method = :method AND n = :n AND reason = :reason "
+        "AND p_reasoning_rises IS :p_reasoning_rises AND p_below_tax IS :p_below_tax AND "
+        "p_above_tax IS :p_above_tax "
+        "AND p_below_bonus IS :p_below_bonus AND p_above_bonus IS :p_above_bonus)"));
+    const auto p = [&](double PhaseEvidence::*side) {
+      return estimate.evidence ? std::optional((*estimate.evidence).*side) : std::nullopt;
+    };
     insert.Bind(clock_.Now(), estimate.family, estimate.run, estimate.generation, estimate.axes,
                 ToString(estimate.over), estimate.at, estimate.tokens, estimate.gamma, estimate.low,
                 estimate.high, estimate.level, ToString(estimate.phase), estimate.p_tax,
-                estimate.p_bonus, estimate.method, estimate.n, estimate.reason);
+                estimate.p_bonus, estimate.method, estimate.n, estimate.reason,
+                p(&PhaseEvidence::reasoning_rises), p(&PhaseEvidence::below_tax),
+                p(&PhaseEvidence::above_tax), p(&PhaseEvidence::below_bonus),
+                p(&PhaseEvidence::above_bonus));
     return insert.Run();
   });
   if (saved) return {};

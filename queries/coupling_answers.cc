@@ -52,6 +52,17 @@ Result<std::vector<CouplingEstimate>> Couplings(const QueryContext& context, con
   return estimates;
 }
 
+void WriteEvidence(JsonWriter& json, const std::optional<PhaseEvidence>& evidence) {
+  if (!evidence) {
+    json.Null();
+    return;
+  }
+  json.BeginObject().Field("reasoning_rises", evidence->reasoning_rises);
+  json.Field("below_tax", evidence->below_tax);
+  json.Field("above_tax", evidence->above_tax).Field("below_bonus", evidence->below_bonus);
+  json.Field("above_bonus", evidence->above_bonus).EndObject();
+}
+
 void WriteCoupling(JsonWriter& json, const CouplingEstimate& estimate) {
   json.BeginObject().Field("family", estimate.family).Key("run");
   estimate.run.empty() ? json.Null() : json.Value(estimate.run);
@@ -60,7 +71,9 @@ void WriteCoupling(JsonWriter& json, const CouplingEstimate& estimate) {
   json.Field("tokens", estimate.tokens).Field("gamma", estimate.gamma);
   json.Field("low", estimate.low).Field("high", estimate.high).Field("level", estimate.level);
   json.Field("phase", ToString(estimate.phase)).Field("p_tax", estimate.p_tax);
-  json.Field("p_bonus", estimate.p_bonus).Field("method", estimate.method);
+  json.Field("p_bonus", estimate.p_bonus).Key("evidence");
+  WriteEvidence(json, estimate.evidence);
+  json.Field("method", estimate.method);
   json.Field("n", estimate.n).Field("reason", estimate.reason).EndObject();
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "queries/false_alarms.h"
 #include "queries/parameters.h"
 
 namespace couplingd {
@@ -102,6 +103,8 @@ Result<std::string> AnswerStatus(const QueryContext& context) {
   WriteCounts(json, alerts);
   json.Key("deliveries");
   WriteCounts(json, deliveries);
+  json.Key("false_alarms");
+  WriteFalseAlarms(json, TRY(FalseAlarmBudgets(history, context.config)));
   json.Field("last_checkpoint_at", TimeOrNull(last_checkpoint));
   json.Field("last_evaluation_at", last_evaluation);
   json.Key("problems").BeginArray();

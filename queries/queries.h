@@ -25,12 +25,12 @@ using QueryParameters = std::map<std::string, std::string>;
 // Verbs: status runs checkpoints scores noise rescore history coupling forecast alerts deliveries
 // events.
 //   status       object {store, runs, queue, checkpoints{state: n}, alerts, deliveries,
-//   last_evaluation, problems[]} runs         array of {run, family, generation, path, parameters,
-//   d_model, tokens_per_step, checkpoints{state: n}, last_step, last_tokens} checkpoints  array of
-//   {id, run, generation, step, tokens, path, state, reason, attempts, weights_hash, discovered_at,
-//   updated_at} scores       array of {run, family, checkpoint, step, tokens, parameters, task,
-//   metric, value, stderr, n} history      array of {run, family, step, tokens, parameters, axes,
-//   reasoning, reasoning_stderr, truthfulness, truthfulness_stderr,
+//   false_alarms, last_evaluation, problems[]} runs         array of {run, family, generation,
+//   path, parameters, d_model, tokens_per_step, checkpoints{state: n}, last_step, last_tokens}
+//   checkpoints  array of {id, run, generation, step, tokens, path, state, reason, attempts,
+//   weights_hash, discovered_at, updated_at} scores       array of {run, family, checkpoint, step,
+//   tokens, parameters, task, metric, value, stderr, n} history      array of {run, family, step,
+//   tokens, parameters, axes, reasoning, reasoning_stderr, truthfulness, truthfulness_stderr,
 //                gamma, low, high, phase}: the trajectory of an axis pair, one row per checkpoint
 //   coupling     array of {family, run, axes, over, at, gamma, low, high, phase, method, n, reason}
 //   (and tokens, level, p_tax, p_bonus) forecast     array of {family, run, axes, quantity, method,

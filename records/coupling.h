@@ -42,6 +42,17 @@ struct PhaseBounds {
   double bonus = 0.1;  // γ above it is a bonus
 };
 
+// How sure one window is of what the phases say: p-values of the hypothesis that it is not so
+// (coupling/phase_evidence.h). Small is sure; both sides of a bound may be open.
+struct PhaseEvidence {
+  double reasoning_rises = 1;
+  // Truthfulness changes by less (more) than the bound times the change of reasoning: γ lies below
+  // (above) the bound if reasoning rises.
+  double below_tax = 1, above_tax = 1;
+  double below_bonus = 1, above_bonus = 1;
+  bool operator==(const PhaseEvidence&) const = default;
+};
+
 struct CouplingEstimate {
   std::string family;
   std::string run;  // empty over scale
@@ -55,8 +66,10 @@ struct CouplingEstimate {
   double level = 0.95;
   Phase phase = Phase::kUndetermined;
   std::optional<double> p_tax, p_bonus;  // share of bootstrap replicates in the phase
-  std::string method;                    // "york+item-bootstrap", "york+stderr", …
-  int n = 0;                             // checkpoints or sizes used
+  // What decisions rest on, over steps; absent where no coupling may be claimed.
+  std::optional<PhaseEvidence> evidence;
+  std::string method;  // "york+item-bootstrap", "york+stderr", …
+  int n = 0;           // checkpoints or sizes used
   std::string
       reason;  // why there is no estimate, or why it is undetermined and what would settle it
 };

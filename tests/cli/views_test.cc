@@ -93,6 +93,18 @@ TEST(Views, StatusShowsProblems) {
   EXPECT_THAT(text, HasSubstr("  2026-11-23 14:05 error web: shard truncated (3 times)\n"));
 }
 
+TEST(Views, StatusAndAlertsSayWhatPhaseRulesMayHaveCost) {
+  const auto status = ParseJson(
+      R"({"false_alarms":{"expected":0.01234,"rules":[{"rule":"tax","rate":0.01,"series":2,
+      "estimates":30,"expected":0.0123},{"rule":"b","rate":0.01,"series":1,"estimates":4,
+      "expected":0.00004}]}})",
+      "s");
+  const std::string digest = "at most 0.012 false alarms expected so far, from 34 looks at runs";
+  EXPECT_EQ(FalseAlarmText(*status), digest);
+  EXPECT_THAT(RenderStatus(*status, 80), HasSubstr("alarm rate  " + digest + "\n"));
+  EXPECT_EQ(FalseAlarmText(*ParseJson("[]", "s")), "");
+}
+
 TEST(ScreenText, WrapsAndShortensByColumns) {
   EXPECT_EQ(Wrap("aaa bbb cccccccc", 7), (std::vector<std::string>{"aaa bbb", "ccccccc", "c"}));
   EXPECT_EQ(Shorten("γγγγγγγγ", 5), "γγ…γγ");

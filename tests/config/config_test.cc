@@ -138,6 +138,11 @@ TEST(Config, RefusesKeysThatTheKindDoesNotUse) {
               HasSubstr(":4: rules[0].horizon: the kind bad_checkpoint does not use this key"));
   EXPECT_THAT(ErrorOf("runs: [{name: a, path: /a, schedule: {kind: final, every: 2}}]"),
               HasSubstr("runs[0].schedule.every: the kind final does not use this key"));
+  EXPECT_THAT(ErrorOf("rules: [{name: r, kind: sign_change, false_alarm_rate: 0.1}]"),
+              HasSubstr("false_alarm_rate: the kind sign_change does not use this key"));
+  EXPECT_THAT(ErrorOf("rules: [{name: r, kind: phase, false_alarm_rate: 0}]"),
+              HasSubstr("rules[0].false_alarm_rate"));
+  EXPECT_THAT(ErrorOf("rules: [{name: r, kind: phase, margin: -1}]"), HasSubstr("rules[0].margin"));
   EXPECT_THAT(ErrorOf("executor: {command: [x]}"), HasSubstr("the kind local does not use"));
   EXPECT_THAT(ErrorOf("executor: {kind: command}"), HasSubstr("needs the key \"command\""));
 }

@@ -126,6 +126,7 @@ CouplingEstimate ExampleCoupling() {
           .phase = Phase::kTax,
           .p_tax = 0.99,
           .p_bonus = 0.0,
+          .evidence = PhaseEvidence{1e-12, 3.25e-7, 1, 1e-9, 0.75},
           .method = "york+item-bootstrap",
           .n = 8,
           .reason = ""};
@@ -193,9 +194,10 @@ std::string Describe(const Evaluation& e) {
   return text;
 }
 std::string Describe(const CouplingEstimate& c) {
+  const PhaseEvidence p = c.evidence.value_or(PhaseEvidence{-1, -1, -1, -1, -1});
   return Join(c.family, c.run, c.generation, c.axes, ToString(c.over), c.at, c.tokens, c.gamma,
               c.low, c.high, c.level, ToString(c.phase), c.p_tax, c.p_bonus, c.method, c.n,
-              c.reason);
+              c.reason, p.reasoning_rises, p.below_tax, p.above_tax, p.below_bonus, p.above_bonus);
 }
 std::string Describe(const Forecast& f) {
   return Join(f.family, f.run, f.axes, f.quantity, f.method, f.value, f.low, f.high, f.level,

@@ -159,6 +159,45 @@ TEST_F(Opening, RefusesAnEmptyDatabaseBesideALogOrScores) {
   EXPECT_TRUE(HistoryWriter::Open(Directory(), clock_));
 }
 
+std::string SchemaText(Connection& connection) {
+  return Must(connection.QueryText(
+      "SELECT group_concat(name || type || \"notnull\", ' ') FROM pragma_table_info('couplings')"));
+}
+
+TEST_F(Opening, BringsADatabaseOfTheFirstSchemaForwardWithWhatItHolds) {
+  std::string schema;
+  {
+    auto writer = OpenWriter();
+    Must(writer->SaveRun(ExampleRun("pythia-70m")));
+    Must(writer->SaveCoupling(ExampleCoupling()));
+  }
+  {  // back to what version 1 wrote
+    auto connection = Must(Connection::Open(Database(), Connection::Access::kWrite));
+    schema = SchemaText(*connection);
+    for (const char* change :
+         {"couplings DROP COLUMN p_reasoning_rises", "couplings DROP COLUMN p_below_tax",
+          "couplings DROP COLUMN p_above_tax", "couplings DROP COLUMN p_below_bonus",
+          "couplings DROP COLUMN p_above_bonus", "forecasts DROP COLUMN low80",
+          "forecasts DROP COLUMN high80", "forecasts DROP COLUMN p_passed",
+          "forecasts DROP COLUMN observed"}) {
+      Must(connection->Execute(fmt::format("ALTER TABLE {}", change)));
+    }
+    Must(connection->Execute("PRAGMA user_version = 1"));
+  }
+  const std::string older = ErrorText(HistoryReader::Open(Database()));
+  EXPECT_NE(older.find("older schema 1"), std::string::npos) << older;
+  auto writer = OpenWriter();
+  const auto kept = Must(writer->reader().Couplings({}));
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_FALSE(kept[0].evidence);
+  EXPECT_EQ(kept[0].gamma, ExampleCoupling().gamma);
+  Must(writer->SaveCoupling(ExampleCoupling()));
+  EXPECT_EQ(Must(writer->reader().Couplings({}))[0].evidence, ExampleCoupling().evidence);
+  auto connection = Must(Connection::Open(Database(), Connection::Access::kWrite));
+  EXPECT_EQ(SchemaText(*connection), schema);
+  EXPECT_EQ(Must(connection->QueryInt("PRAGMA user_version")), kSchemaVersion);
+}
+
 TEST_F(Opening, RefusesASchemaFromTheFuture) {
   FillAndClose(OpenWriter());
   {

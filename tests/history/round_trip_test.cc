@@ -132,6 +132,7 @@ TEST_F(RoundTrip, KeepsCouplingsAndReturnsTheNewestOfEachPlace) {
   second.reason = "12 more checkpoints would settle it";
   Must(writer->SaveCoupling(second));
   scale.run = "";
+  scale.evidence.reset();
   scale.over = CouplingOver::kScale;
   scale.at = 7e7;
   Must(writer->SaveCoupling(scale));
