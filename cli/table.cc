@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cli/cells.h"
 #include "cli/screen_text.h"
 
 namespace couplingd {
@@ -47,6 +48,15 @@ std::string Line(const std::vector<std::string>& cells, const std::vector<std::s
   return line + "\n";
 }
 
+TableLayout WithoutAbsentColumns(const JsonValue& rows, TableLayout layout) {
+  std::erase_if(layout.columns, [&](const Column& column) {
+    return column.optional && std::ranges::all_of(rows.GetArray(), [&](const JsonValue& row) {
+             return column.cell(row) == kAbsent;
+           });
+  });
+  return layout;
+}
+
 std::string CsvField(const JsonValue* value) {
   if (!value) return "";
   const std::string text = value->IsString()
@@ -60,7 +70,8 @@ std::string CsvField(const JsonValue* value) {
 
 }  // namespace
 
-std::string RenderTable(const JsonValue& rows, const TableLayout& layout, std::size_t width) {
+std::string RenderTable(const JsonValue& rows, const TableLayout& whole, std::size_t width) {
+  const TableLayout layout = WithoutAbsentColumns(rows, whole);
   std::vector<std::string> header;
   std::vector<std::size_t> widths;
   for (const Column& column : layout.columns) {

@@ -15,6 +15,7 @@ struct Column {
   std::function<std::string(const JsonValue& row)> cell;
   bool right_aligned = false;
   bool flexible = false;  // may be shortened where the table is too wide
+  bool optional = false;  // left out where every cell is absent
 };
 
 struct TableLayout {

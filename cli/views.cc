@@ -32,6 +32,10 @@ Column Count(std::string header, std::string_view key) {
 Column Number(std::string header, std::string_view key) {
   return Cell(std::move(header), key, NumberCell, true);
 }
+Column Optional(Column column) {
+  column.optional = true;
+  return column;
+}
 Column Interval() {
   return {"interval", [](const JsonValue& row) { return IntervalCell(row); }, true};
 }
@@ -132,6 +136,25 @@ Column Subject() {
 }
 
 std::string Reason(const JsonValue& row) { return TextOf(row, "reason"); }
+
+std::string RangeText(const JsonValue& row, std::string_view low, std::string_view high) {
+  return fmt::format("[{}, {}]", NumberCell(row, low), NumberCell(row, high));
+}
+
+std::string LossNote(const JsonValue& row) {
+  std::string note;
+  if (FindMember(row, "exponent")) {
+    note = fmt::format("exponent {}, floor {}", RangeText(row, "exponent_low", "exponent_high"),
+                       RangeText(row, "floor_low", "floor_high"));
+  }
+  if (FindMember(row, "partial")) {
+    note += fmt::format("{}given the loss, {} go together by {} (n {})", note.empty() ? "" : "; ",
+                        TextOf(row, "axes"), RangeText(row, "partial_low", "partial_high"),
+                        IntegerCell(row, "n"));
+  }
+  const std::string reason = TextOf(row, "reason");
+  return note + (note.empty() || reason.empty() ? "" : "\n") + reason;
+}
 
 std::string AuditNote(const JsonValue& row) {
   const std::string advice = TextOf(row, "advice");
@@ -249,6 +272,18 @@ std::vector<View> MakeViews() {
        {"family", "run", "generation", "over", "axes", "gamma", "low", "high", "phase", "check",
         "result", "verdict", "advice"},
        "nothing to audit: no run has both axes scored; choose others with --axes"},
+      {"loss",
+       {{Subject(), Cell("over", "over", TextCell), Integer("points", "points"),
+         Number("loss", "loss"), Number("exponent", "exponent"), Number("floor", "floor"),
+         Number("r given loss", "partial")},
+        LossNote},
+       {"run",           "family",    "generation", "over",      "points",
+        "from",          "to",        "loss",       "exponent",  "exponent_low",
+        "exponent_high", "scale",     "floor",      "floor_low", "floor_high",
+        "deviation",     "axes",      "n",          "partial",   "partial_low",
+        "partial_high",  "change_at", "step",       "step_p",    "step_detectable",
+        "reason"},
+       "no losses are recorded: couplingctl import loss RUN FILE records them"},
       {"rescore",
        {{Text("run", "run"), Integer("step", "step"), Text("task", "task"),
          Text("metric", "metric"), Score("value", "value"), Score("± s.e.", "stderr"),
@@ -266,10 +301,11 @@ std::vector<View> MakeViews() {
        "no checkpoint has both axes scored; choose others with --axes TASK.METRIC,TASK.METRIC"},
       {"coupling",
        {{Subject(), Cell("over", "over", TextCell), Count("at", "at"), Number("γ", "gamma"),
-         Interval(), Cell("phase", "phase", TextCell), Integer("n", "n")},
+         Interval(), Cell("phase", "phase", TextCell), Integer("n", "n"),
+         Optional(Number("loss", "loss"))},
         Reason},
        {"family", "run", "generation", "axes", "over", "at", "tokens", "gamma", "low", "high",
-        "level", "phase", "p_tax", "p_bonus", "method", "n", "reason"},
+        "level", "phase", "p_tax", "p_bonus", "method", "n", "loss", "reason"},
        "no coupling to show; choose axes with --axes TASK.METRIC,TASK.METRIC"},
       {"forecast",
        {{Subject(), Cell("what", "quantity", TextCell), Cell("method", "method", TextCell),

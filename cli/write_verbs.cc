@@ -114,6 +114,7 @@ void AddImport(CLI::App& app, CommandContext& context) {
       context.run = [&context, command, is_csv] { return Import(context, *command, is_csv); };
     });
   }
+  AddImportLoss(*import, context);
   import->footer("Importing the same files again changes nothing.");
 }
 

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "daemon/metrics.h"
 #include "queries/import.h"
+#include "queries/loss_record.h"
 #include "queries/queries.h"
 
 namespace couplingd {
@@ -155,6 +156,9 @@ class Api::Impl {
     }
     if (verb == "import") {
       return ToJson(TRY(RecordImport(parts_.history, parts_.clock, TRY(ImportFromJson(body)))));
+    }
+    if (verb == "losses") {
+      return ToJson(TRY(RecordLosses(parts_.history, TRY(LossImportFromJson(body)))));
     }
     return Fail(ErrorKind::kNotFound,
                 fmt::format("there is nothing called \"{}\" to change", verb));

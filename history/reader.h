@@ -25,6 +25,7 @@ class SqlReader : public HistoryReader {
   Result<std::vector<Checkpoint>> CheckpointsInState(CheckpointState state) override;
   Result<std::vector<Evaluation>> Evaluations(std::int64_t checkpoint_id) override;
   Result<std::vector<ScoreRow>> Scores(const HistoryFilter& filter) override;
+  Result<std::vector<LossRow>> Losses(const HistoryFilter& filter) override;
   Result<std::vector<CouplingEstimate>> Couplings(const HistoryFilter& filter) override;
   Result<std::vector<Forecast>> Forecasts(const HistoryFilter& filter) override;
   Result<std::vector<Alert>> Alerts(const HistoryFilter& filter) override;

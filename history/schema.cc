@@ -184,9 +184,22 @@ ALTER TABLE couplings ADD COLUMN p_below_bonus REAL;
 ALTER TABLE couplings ADD COLUMN p_above_bonus REAL;
 )sql";
 
+// The training loss of runs.
+constexpr std::string_view kVersion4 = R"sql(
+CREATE TABLE losses (
+  run_id INTEGER NOT NULL REFERENCES runs (id),
+  generation INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  tokens REAL,
+  loss REAL NOT NULL,
+  source TEXT NOT NULL,
+  PRIMARY KEY (run_id, generation, step)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 // kMigrations[v] brings a database of version v to version v + 1.
 constexpr std::array<std::string_view, kSchemaVersion> kMigrations = {kVersion1, kVersion2,
-                                                                      kVersion3};
+                                                                      kVersion3, kVersion4};
 
 Status CheckFile(Connection& connection) {
   Statement check = TRY(connection.Prepare("PRAGMA quick_check(3)"));

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "records/alert.h"
 #include "records/coupling.h"
+#include "records/loss.h"
 #include "records/run.h"
 #include "records/score.h"
 
@@ -77,6 +78,9 @@ class HistoryReader {
   // series, the newest evaluation only; what differs in its series key stands side by side.
   // `parameters` is the checkpoint's, else the run's.
   virtual Result<std::vector<ScoreRow>> Scores(const HistoryFilter& filter) = 0;
+  // In order of run, generation, step; tokens of a log that lacks them from the run's tokens per
+  // step.
+  virtual Result<std::vector<LossRow>> Losses(const HistoryFilter& filter) = 0;
   // The newest estimate per (run or family, generation, axes, over, at), in order of `at`.
   virtual Result<std::vector<CouplingEstimate>> Couplings(const HistoryFilter& filter) = 0;
   // The newest forecast per (run or family, axes, quantity, method).
@@ -124,6 +128,12 @@ class HistoryWriter {
   virtual Result<std::int64_t> SaveCheckpoint(const Checkpoint& checkpoint) = 0;
   // An evaluation with its scores. The same (checkpoint, key) again replaces the row.
   virtual Result<std::int64_t> SaveEvaluation(const Evaluation& evaluation) = 0;
+  // The training losses of one log (`source`): what that log gave before is replaced, and so is
+  // what another one gave at the same steps. Returns how many points were stored, 0 where the same
+  // ones of that log are there already.
+  virtual Result<std::int64_t> SaveLosses(std::int64_t run_id, int generation,
+                                          const std::string& source,
+                                          const std::vector<LossPoint>& points) = 0;
   // Every version is kept with the time of its recording; the same again as the newest is not
   // stored twice.
   virtual Status SaveCoupling(const CouplingEstimate& estimate) = 0;

@@ -29,6 +29,8 @@ class SqlWriter final : public HistoryWriter {
   Result<std::int64_t> SaveRun(const Run& run) override;
   Result<std::int64_t> SaveCheckpoint(const Checkpoint& checkpoint) override;
   Result<std::int64_t> SaveEvaluation(const Evaluation& evaluation) override;
+  Result<std::int64_t> SaveLosses(std::int64_t run_id, int generation, const std::string& source,
+                                  const std::vector<LossPoint>& points) override;
   Status SaveCoupling(const CouplingEstimate& estimate) override;
   Status SaveForecast(const Forecast& forecast) override;
   Status SaveAlert(const Alert& alert, const std::vector<std::string>& sinks) override;

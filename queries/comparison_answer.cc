@@ -114,6 +114,9 @@ Result<std::string> AnswerComparison(const QueryContext& context) {
        TRY(CompareCouplings(context.history, a, b, match, context.config.coupling, pairs))) {
     lines.push_back(std::move(line));
   }
+  if (auto loss = TRY(CompareLosses(context.history, a, b, match))) {
+    lines.push_back(*std::move(loss));
+  }
   const int looked_at = AdjustForAll(lines);
   JsonWriter json;
   json.BeginObject();

@@ -72,10 +72,14 @@ Result<ComparedLine> CompareGamma(const AxisSeries& a, const AxisSeries& b,
   return line;
 }
 
+// A turn that at least half of the replicates make; the median of fewer says little.
+constexpr double kLikely = 0.5;
+
 const Forecast* OfMethod(const std::vector<Forecast>& forecasts, const std::string& method) {
   const auto found = std::ranges::find_if(forecasts, [&](const Forecast& forecast) {
     return forecast.method == method && forecast.value && forecast.low && forecast.high &&
-           *forecast.low > 0 && std::isfinite(*forecast.high);
+           *forecast.low > 0 && std::isfinite(*forecast.high) &&
+           forecast.p_crossing.value_or(0) >= kLikely;
   });
   return found == forecasts.end() ? nullptr : &*found;
 }
@@ -106,9 +110,13 @@ Result<ComparedLine> CompareTurns(const char* kind, const AxisSeries& a, const s
     return line;
   }
   const auto why = [](const std::vector<Forecast>& forecasts) {
-    const bool has_value = std::ranges::any_of(
-        forecasts, [](const Forecast& forecast) { return forecast.value.has_value(); });
-    return has_value || forecasts.empty() ? std::string() : forecasts[0].reason;
+    double likeliest = 0;
+    for (const Forecast& forecast : forecasts) {
+      likeliest = std::max(likeliest, forecast.p_crossing.value_or(0));
+    }
+    if (likeliest >= kLikely || forecasts.empty()) return std::string();
+    return likeliest > 0 ? fmt::format("no turn is likely (P at most {:.2f})", likeliest)
+                         : forecasts[0].reason;
   };
   line.reason = Both(name_a, why(of_a), name_b, why(of_b));
   if (line.reason.empty()) line.reason = "no method gives a turn for both";

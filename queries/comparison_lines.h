@@ -57,6 +57,11 @@ Result<std::vector<ComparedLine>> CompareCouplings(HistoryReader& history, const
                                                    const CouplingConfig& config,
                                                    const std::vector<AxisPair>& pairs);
 
+// The training losses at the matched places, as the metric training.loss; absent where they are not
+// recorded for both. The noise is how far the smoothed log scatters around its power law.
+Result<std::optional<ComparedLine>> CompareLosses(HistoryReader& history, const Run& a,
+                                                  const Run& b, const MatchedCheckpoints& match);
+
 // Fills p_holm over all lines that have a p. Returns how many were looked at.
 int AdjustForAll(std::vector<ComparedLine>& lines);
 

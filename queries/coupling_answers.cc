@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "queries/analysis.h"
+#include "queries/loss_curve.h"
 #include "queries/parameters.h"
 
 namespace couplingd {
@@ -63,7 +64,16 @@ void WriteEvidence(JsonWriter& json, const std::optional<PhaseEvidence>& evidenc
   json.Field("above_bonus", evidence->above_bonus).EndObject();
 }
 
-void WriteCoupling(JsonWriter& json, const CouplingEstimate& estimate) {
+// Of the run at the estimate's place; absent over scale and where no losses are recorded.
+std::optional<double> LossAt(const std::map<RunGeneration, LossCurve>& curves,
+                             const CouplingEstimate& estimate) {
+  const auto curve = curves.find({estimate.run, estimate.generation});
+  if (curve == curves.end()) return std::nullopt;
+  const LossCurve& of = curve->second;
+  return of.At(of.has_tokens ? estimate.tokens.value_or(0) : estimate.at);
+}
+
+void WriteCoupling(JsonWriter& json, const CouplingEstimate& estimate, std::optional<double> loss) {
   json.BeginObject().Field("family", estimate.family).Key("run");
   estimate.run.empty() ? json.Null() : json.Value(estimate.run);
   json.Field("generation", estimate.generation).Field("axes", estimate.axes);
@@ -74,7 +84,8 @@ void WriteCoupling(JsonWriter& json, const CouplingEstimate& estimate) {
   json.Field("p_bonus", estimate.p_bonus).Key("evidence");
   WriteEvidence(json, estimate.evidence);
   json.Field("method", estimate.method);
-  json.Field("n", estimate.n).Field("reason", estimate.reason).EndObject();
+  json.Field("n", estimate.n).Field("loss", loss);
+  json.Field("reason", estimate.reason).EndObject();
 }
 
 }  // namespace
@@ -82,13 +93,14 @@ void WriteCoupling(JsonWriter& json, const CouplingEstimate& estimate) {
 Result<std::string> AnswerCoupling(const QueryContext& context) {
   const HistoryFilter filter = TRY(ParseFilter(context.parameters, context.clock));
   const CouplingOver over = TRY(ParseOver(context.parameters));
+  const auto losses = TRY(SmoothedLosses(context.history, SeriesFilter(filter)));
   JsonWriter json;
   json.BeginArray();
   for (const AxisPair& pair : TRY(ParseAxes(context.parameters, context.config))) {
     for (const CouplingEstimate& estimate :
          TRY(Couplings(context, pair, SeriesFilter(filter), over))) {
       if (over == CouplingOver::kScale || InRange(filter, estimate.at, estimate.tokens)) {
-        WriteCoupling(json, estimate);
+        WriteCoupling(json, estimate, LossAt(losses, estimate));
       }
     }
   }

@@ -1,5 +1,7 @@
 // What the noise of every score allows to conclude: the noise of its items, of its checkpoints, and
-// how far the score moved over it.
+// how far the score moved over it; beside it the spread between runs over the noise, the
+// signal-to-noise ratio of D. Heineman et al., "Signal and Noise: A Framework for Reducing
+// Uncertainty in Language Model Evaluation", arXiv:2508.13144.
 #pragma once
 
 #include <string>

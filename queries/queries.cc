@@ -8,6 +8,7 @@
 #include "queries/comparison_answer.h"
 #include "queries/coupling_answers.h"
 #include "queries/history_answers.h"
+#include "queries/loss_answer.h"
 #include "queries/noise_answer.h"
 #include "queries/rescore_answer.h"
 
@@ -42,6 +43,7 @@ const std::vector<Verb>& Verbs() {
        {"run", "family", "axes", "over", "step", "tokens", "since", "generation", "recompute"}},
       {"audit", AnswerAudit, {"name", "run", "family", "axes", "generation"}},
       {"compare", AnswerComparison, {"run_a", "run_b", "axes", "task", "at", "tolerance"}},
+      {"loss", AnswerLoss, {"run", "family", "axes", "generation"}},
       {"forecast", AnswerForecast, {"run", "family", "axes", "generation", "recompute"}},
       {"alerts", AnswerAlerts, {"run", "since", "limit", "log"}},
       {"deliveries", AnswerDeliveries, {}},

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import statsmodels.api as sm
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import NormalIndPower
 
@@ -112,6 +112,28 @@ def relabelling(rng, n, changes):
             "r": float(np.corrcoef(a, b)[0, 1]), "labellings": len(test.null_distribution)}
 
 
+def loss_law(rng, n, floor, scale, exponent):
+    x = np.geomspace(1e8, 1e10, n)
+    loss = floor + scale * x**-exponent + rng.normal(0, 0.01, n)
+    middle = np.exp(np.mean(np.log(x)))
+    law = lambda u, f, a, b: f + a * u**-b
+    best, _ = optimize.curve_fit(law, x / middle, loss, p0=[floor, scale * middle**-exponent, exponent],
+                                 ftol=1e-15, xtol=1e-15, gtol=1e-15, maxfev=100000)
+    return {"x": x.tolist(), "loss": loss.tolist(), "floor": best[0], "exponent": best[2],
+            "squares": float(np.sum((loss - law(x / middle, *best)) ** 2))}
+
+
+def partial(rng, n):
+    """By regression on the control (statsmodels), with Fisher's interval for one control."""
+    c = rng.normal(size=n)
+    a, b = c + rng.normal(size=n), -c + rng.normal(size=n)
+    beside = lambda v: sm.OLS(v, sm.add_constant(c)).fit().resid
+    r = np.corrcoef(beside(a), beside(b))[0, 1]
+    spread = stats.norm.ppf(0.975) / np.sqrt(n - 4)
+    return {"a": a.tolist(), "b": b.tolist(), "c": c.tolist(), "value": r,
+            "low": np.tanh(np.arctanh(r) - spread), "high": np.tanh(np.arctanh(r) + spread)}
+
+
 def main():
     rng = np.random.default_rng(20261126)
     p = rng.uniform(0, 0.1, 9)
@@ -125,6 +147,8 @@ def main():
         "holm": {"p": p.tolist(), "adjusted": multipletests(p, method="holm")[1].tolist()},
         "welch": [welch(rng) for _ in range(4)],
         "relabelling": [relabelling(rng, 5, False), relabelling(rng, 7, False), relabelling(rng, 7, True)],
+        "loss_law": [loss_law(rng, 40, 1.8, 60, 0.15), loss_law(rng, 200, 2.2, 900, 0.3)],
+        "partial": partial(rng, 15),
         "detection_factor": float(0.3 * np.sqrt(n / 2)),
     }, open(sys.argv[1], "w"), indent=1)
 

@@ -130,5 +130,29 @@ TEST_F(ItemVerbs, RescoreRecordsOnceAndNamesFilesThatAreGone) {
   EXPECT_THAT(err_.str(), HasSubstr(".plan"));
 }
 
+TEST_F(ItemVerbs, LossesAreImportedOnceAndShownBesideTheCoupling) {
+  std::ofstream file(root_ + "/loss.csv");
+  file << "step,loss\n";
+  for (int step = 100; step < 6000; step += 20) file << step << ',' << 2 + 30.0 / step << '\n';
+  file.close();
+  ASSERT_EQ(Run({"import", "loss", "web", root_ + "/loss.csv"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("loss (csv), steps 100 to 5980: 295 points recorded"));
+  ASSERT_EQ(Run({"import", "loss", "web", root_ + "/loss.csv"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("already there"));
+  ASSERT_EQ(Run({"loss", "--run", "web", "--axes", "arc.acc,tqa.acc"}), 0) << err_.str();
+  ExpectFits();
+  EXPECT_THAT(out_.str(), HasSubstr("γ shows no change of sign in this run"));
+  ASSERT_EQ(Run({"loss", "--csv", "--axes", "arc.acc,tqa.acc"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("exponent_low"));
+  ASSERT_EQ(Run({"coupling", "--run", "web", "--axes", "arc.acc,tqa.acc"}), 0) << err_.str();
+  ExpectFits();
+  EXPECT_THAT(out_.str(), HasSubstr("loss"));
+  ASSERT_EQ(Run({"coupling", "--run", "curated", "--axes", "arc.acc,tqa.acc"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), Not(HasSubstr("loss")));
+  EXPECT_EQ(Run({"import", "loss", "nobody", root_ + "/loss.csv"}), 65);
+  EXPECT_THAT(err_.str(), HasSubstr("there is no run \"nobody\""));
+  EXPECT_EQ(Run({"import", "loss", "web", root_ + "/absent.csv"}), 65);
+}
+
 }  // namespace
 }  // namespace couplingd

@@ -16,14 +16,16 @@
 
 namespace couplingd {
 
-// One run's ability on one task: at checkpoint k it is start + slope·k, with a jump of its own of
-// the deviation given. Items have two choices; the right one is ahead by ability − difficulty.
+// One run's ability on one task: at checkpoint k it is start + slope·k up to the turn, with a jump
+// of its own of the deviation given. Items have two choices; the right one is ahead by ability −
+// difficulty.
 struct TaskTruth {
   std::string task;
   double start = 0, slope = 0, jumps = 0;
   int items = 400;
   int clusters = 0;  // 0: none
   std::vector<std::string> metrics = {"acc"};
+  int turn = 1000;  // the checkpoint from which on the slope has the other sign
 };
 
 struct RunTruth {
@@ -50,7 +52,8 @@ class ItemHistory {
     std::vector<ImportedResult> results;
     for (int k = 1; k <= truth.checkpoints; ++k) {
       for (const TaskTruth& task : truth.tasks) {
-        const double level = task.start + task.slope * k + task.jumps * normal(engine);
+        const int along = k <= task.turn ? k : 2 * task.turn - k;
+        const double level = task.start + task.slope * along + task.jumps * normal(engine);
         results.push_back(Evaluate(truth, task, k, level, engine));
       }
     }
