@@ -105,6 +105,7 @@ int RunCli(const std::vector<std::string>& arguments, const CliServices& service
   AddEvaluateVerb(app, context);
   AddPackVerbs(app, context);
   AddPanelVerbs(app, context);
+  AddFrontierVerb(app, context);
   AddConfigVerbs(app, context);
   if (arguments.empty()) {
     context.Print(app.help());

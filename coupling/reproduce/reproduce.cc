@@ -33,7 +33,11 @@ Status CheckOptions(const ReproduceOptions& options, const std::vector<Reproduct
 
 }  // namespace
 
-Result<PublishedData> ShippedData() { return PublishedData{.base = TRY(ShippedBasePanel())}; }
+Result<PublishedData> ShippedData() {
+  return PublishedData{.base = TRY(ShippedBasePanel()),
+                       .frontier = TRY(ShippedFrontier()),
+                       .levers = TRY(ShippedLevers())};
+}
 
 Result<std::vector<ReproducedRow>> Reproduce(const PublishedData& data,
                                              const ReproduceOptions& options) {

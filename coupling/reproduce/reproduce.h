@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "coupling/frontier/frontier_table.h"
+#include "coupling/levers/lever_facts.h"
 #include "coupling/panel/base_panel.h"
 #include "records/reproduction.h"
 
@@ -14,6 +16,8 @@ namespace couplingd {
 // Everything that is published and shipped.
 struct PublishedData {
   BasePanel base;
+  FrontierData frontier;
+  LeverFacts levers;
 };
 Result<PublishedData> ShippedData();
 

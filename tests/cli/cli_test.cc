@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "cli/screen_text.h"
 #include "config/config.h"
 #include "history/store.h"
 
@@ -170,6 +171,36 @@ TEST_F(CliTest, ImportsCouplesAndPlotsWithoutADaemon) {
     EXPECT_EQ(Run({verb, "--db", store, "--json"}), 0) << verb << err();
     EXPECT_TRUE(ParseJson(out(), verb)) << out();
   }
+}
+
+TEST_F(CliTest, FrontierShowsTheShippedTableInEightyColumns) {
+  ASSERT_EQ(Run({"frontier"}), 0) << err();
+  EXPECT_THAT(out(), HasSubstr("GPQA Diamond = 0.513 [0.34, 0.69] × SWE-bench Verified + 46.4"));
+  EXPECT_THAT(out(), HasSubstr("published predictions"));
+  std::istringstream lines(out());
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(DisplayWidth(line), 80u) << line;
+  ASSERT_EQ(Run({"frontier", "--json"}), 0) << err();
+  const auto json = ParseJson(out(), "frontier");
+  ASSERT_TRUE(json) << json.error().Text();
+  EXPECT_EQ((*json)["models"].Size(), 39u);
+  EXPECT_EQ((*json)["predictions"].Size(), 7u);
+  ASSERT_EQ(Run({"frontier", "--csv"}), 0) << err();
+  EXPECT_THAT(out(), ::testing::StartsWith("name,lab,date,x,y,h,low,high,side,fitted,"));
+}
+
+TEST_F(CliTest, FrontierReadsATableOfOnesOwn) {
+  const std::string table = Write("own.csv",
+                                  "name,lab,date,swe,gpqa\nA,L,2025-01,50,60\nB,L,2025-03,60,66\n"
+                                  "C,M,2025-05,70,71\nD,M,2025-07,80,83\nE,N,2025-09,30,50\n");
+  EXPECT_EQ(Run({"frontier", "--table", table, "--x", "swe", "--y", "gpqa"}), 65);
+  EXPECT_THAT(err(), HasSubstr("--percent reads percent"));
+  ASSERT_EQ(
+      Run({"frontier", "--table", table, "--x", "swe", "--y", "gpqa", "--percent", "--top", "3"}),
+      0)
+      << err();
+  EXPECT_THAT(out(), HasSubstr("from 5 models of 3 labs"));
+  EXPECT_EQ(Run({"frontier", "--x", "swe"}), 64);
+  EXPECT_EQ(Run({"frontier", "--table", root_ + "/absent.csv"}), 65);
 }
 
 TEST_F(CliTest, AWriterThatHoldsTheLockIsNamed) {

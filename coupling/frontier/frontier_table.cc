@@ -1,0 +1,212 @@
+#include "coupling/frontier/frontier_table.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <set>
+
+#include "base/csv.h"
+#include "coupling/frontier/frontier_text.h"
+
+namespace couplingd {
+namespace {
+
+std::vector<std::string> Words(const std::string& text) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    if (end > begin) words.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
+std::optional<double> Number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<int> Digits(std::string_view text, std::size_t length) {
+  if (text.size() != length) return std::nullopt;
+  int value = 0;
+  for (const char digit : text) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    value = 10 * value + (digit - '0');
+  }
+  return value;
+}
+
+class FrontierReader {
+ public:
+  FrontierReader(const CsvTable& table, const FrontierColumns& columns)
+      : table_(table), columns_(columns) {}
+
+  Result<FrontierModel> Read(const CsvRow& row) const {
+    FrontierModel model{.name = TRY(Name(row, "name")), .lab = TRY(Name(row, "lab"))};
+    model.date = Optional(row, "date");
+    auto year = ParseReleaseDate(model.date);
+    if (!year) return Problem(row, "date", year.error().message);
+    model.year = *year;
+    model.x = TRY(Score(row, columns_.x));
+    model.y = TRY(Score(row, columns_.y));
+    model.subset = Optional(row, "subset");
+    const std::string published = Optional(row, "h_published");
+    if (!published.empty()) {
+      const auto h = Number(published);
+      if (!h) return Problem(row, "h_published", fmt::format("\"{}\" is no number", published));
+      model.h_published = *h / Whole();
+    }
+    model.flaws = Words(Optional(row, "flaws"));
+    model.source = Optional(row, "source");
+    return model;
+  }
+
+  std::unexpected<Error> Problem(const CsvRow& row, std::string_view column, std::string_view cause,
+                                 std::string hint = "") const {
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{}:{}: field \"{}\": {}", table_.source(), row.line, column, cause),
+                std::move(hint));
+  }
+
+ private:
+  double Whole() const { return columns_.percent ? 100 : 1; }
+
+  std::string Optional(const CsvRow& row, std::string_view column) const {
+    const auto place = table_.Column(column);
+    return place ? row.fields[*place] : "";
+  }
+  Result<std::string> Name(const CsvRow& row, std::string_view column) const {
+    std::string name = row.fields[TRY(table_.Column(column))];
+    if (name.empty()) return Problem(row, column, "is empty");
+    return name;
+  }
+  Result<double> Score(const CsvRow& row, std::string_view column) const {
+    const std::string text = row.fields[TRY(table_.Column(column))];
+    const auto score = Number(text);
+    if (!score) return Problem(row, column, fmt::format("\"{}\" is no number", text));
+    if (!(*score >= 0 && *score <= Whole())) {
+      return Problem(row, column, fmt::format("{} is outside 0 to {}", text, Whole()),
+                     columns_.percent ? "" : "scores are fractions; --percent reads percent");
+    }
+    return *score / Whole();
+  }
+
+  const CsvTable& table_;
+  const FrontierColumns& columns_;
+};
+
+// The rows of a shipped table, each read by `read` from its fields by column.
+template <typename T, typename Read>
+Result<std::vector<T>> ReadAll(std::string_view file, const Read& read) {
+  const CsvTable table = TRY(CsvTable::Parse(FrontierText(file), file));
+  std::vector<T> all;
+  for (const CsvRow& row : table.rows()) {
+    const auto text = [&](std::string_view column) -> Result<std::string> {
+      return row.fields[TRY(table.Column(column))];
+    };
+    const auto number = [&](std::string_view column) -> Result<double> {
+      const auto value = Number(TRY(text(column)));
+      if (value) return *value;
+      return Fail(ErrorKind::kInvalidData,
+                  fmt::format("{}:{}: field \"{}\" is no number", file, row.line, column));
+    };
+    all.push_back(TRY(read(text, number)));
+  }
+  return all;
+}
+
+Result<std::vector<FrontierPrediction>> ReadPredictions() {
+  return ReadAll<FrontierPrediction>(
+      "frontier_predictions.csv",
+      [](const auto& text, const auto& number) -> Result<FrontierPrediction> {
+        return FrontierPrediction{.id = static_cast<int>(TRY(number("id"))),
+                                  .name = TRY(text("name")),
+                                  .deadline = TRY(text("deadline")),
+                                  .pass = TRY(text("pass")),
+                                  .fail = TRY(text("fail")),
+                                  .source = TRY(text("source"))};
+      });
+}
+
+Result<std::vector<FrontierFlaw>> ReadFlaws() {
+  return ReadAll<FrontierFlaw>("frontier_flaws.csv",
+                               [](const auto& text, const auto&) -> Result<FrontierFlaw> {
+                                 return FrontierFlaw{TRY(text("flaw")), TRY(text("explanation"))};
+                               });
+}
+
+Result<std::vector<IfevalModel>> ReadIfeval() {
+  return ReadAll<IfevalModel>("frontier_ifeval.csv",
+                              [](const auto& text, const auto& number) -> Result<IfevalModel> {
+                                return IfevalModel{.name = TRY(text("name")),
+                                                   .x = TRY(number("swe_bench_verified")) / 100,
+                                                   .y = TRY(number("gpqa_diamond")) / 100,
+                                                   .ifeval = TRY(number("ifeval")) / 100,
+                                                   .source = TRY(text("source"))};
+                              });
+}
+
+Result<std::vector<PrintedPair>> ReadPairs() {
+  return ReadAll<PrintedPair>("frontier_pairs.csv",
+                              [](const auto& text, const auto& number) -> Result<PrintedPair> {
+                                return PrintedPair{.first = TRY(text("first")),
+                                                   .second = TRY(text("second")),
+                                                   .r = TRY(number("r")),
+                                                   .n = static_cast<int>(TRY(number("n"))),
+                                                   .source = TRY(text("source"))};
+                              });
+}
+
+}  // namespace
+
+Result<std::optional<double>> ParseReleaseDate(std::string_view date) {
+  if (date.empty()) return std::nullopt;
+  const auto year = Digits(date.substr(0, 4), 4);
+  const auto month = date.size() > 4 ? Digits(date.substr(5, 2), 2) : std::optional(1);
+  const auto day = date.size() > 7 ? Digits(date.substr(8), 2) : std::optional(1);
+  const bool separated =
+      (date.size() == 4 || date[4] == '-') && (date.size() <= 7 || date[7] == '-');
+  if (!year || !month || !day || !separated || *month < 1 || *month > 12 || *day < 1 || *day > 31) {
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("\"{}\" is none of 2025, 2025-04 and 2025-04-16", date));
+  }
+  if (date.size() == 4) return std::nullopt;
+  const double within = date.size() > 7 ? (*day - 0.5) / 31 : 0.5;
+  return *year + (*month - 1 + within) / 12;
+}
+
+Result<FrontierTable> ReadFrontierTable(std::string_view csv, std::string_view source,
+                                        const FrontierColumns& columns) {
+  const CsvTable rows = TRY(CsvTable::Parse(csv, source));
+  const FrontierReader reader(rows, columns);
+  FrontierTable table{
+      .source = std::string(source), .x_name = columns.x, .y_name = columns.y, .models = {}};
+  std::set<std::string> names;
+  for (const CsvRow& row : rows.rows()) {
+    table.models.push_back(TRY(reader.Read(row)));
+    if (!names.insert(table.models.back().name).second) {
+      return reader.Problem(row, "name",
+                            fmt::format("\"{}\" stands twice", table.models.back().name));
+    }
+  }
+  return table;
+}
+
+Result<FrontierData> ShippedFrontier() {
+  FrontierData data;
+  data.table =
+      TRY(ReadFrontierTable(FrontierText("frontier_models.csv"), "frontier_models.csv",
+                            {.x = "swe_bench_verified", .y = "gpqa_diamond", .percent = true}));
+  data.table.source = "couplingd";
+  data.table.x_name = "SWE-bench Verified";
+  data.table.y_name = "GPQA Diamond";
+  data.ifeval = TRY(ReadIfeval());
+  data.pairs = TRY(ReadPairs());
+  data.predictions = TRY(ReadPredictions());
+  data.flaws = TRY(ReadFlaws());
+  return data;
+}
+
+}  // namespace couplingd

@@ -1,0 +1,11 @@
+// The files of this folder, embedded at build.
+#pragma once
+
+#include <string_view>
+
+namespace couplingd {
+
+// Empty where no file has that name.
+std::string_view LeverText(std::string_view file);
+
+}  // namespace couplingd
