@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "records/alert_json.h"
 
 namespace couplingd {
 namespace {
@@ -64,18 +65,6 @@ constexpr Look kLooks[] = {
 std::string_view TypeOf(const Alert& alert) {
   if (alert.is_test) return "alert.test";
   return alert.state == AlertState::kFiring ? "alert.firing" : "alert.resolved";
-}
-
-void WriteInterventions(JsonWriter& json, const Finding& finding) {
-  json.Key("interventions").BeginArray();
-  for (const Intervention& intervention : finding.interventions) {
-    json.BeginObject()
-        .Field("kind", intervention.kind)
-        .Field("action", intervention.action)
-        .Field("reason", intervention.reason)
-        .EndObject();
-  }
-  json.EndArray();
 }
 
 template <typename Map>
@@ -137,7 +126,8 @@ std::string RenderWebhook(const Notification& notification) {
       .Field("ends_at", TimeOrNull(alert.ends_at));
   WriteMap(json, "labels", finding.labels);
   WriteMap(json, "values", finding.values);
-  WriteInterventions(json, finding);
+  json.Key("interventions");
+  WriteInterventions(json, finding.interventions);
   WriteLinks(json, finding);
   json.EndObject();
   return json.Text();

@@ -375,6 +375,34 @@ std::string Indented(std::string_view text, std::size_t width, std::size_t inden
   return result;
 }
 
+// The texts of an array, each on its own line after the label.
+std::string Texts(const JsonValue& of, std::string_view key, std::string_view label,
+                  std::size_t width) {
+  std::string text;
+  const JsonValue* array = FindMember(of, key);
+  if (!array || !array->IsArray()) return text;
+  for (const JsonValue& one : array->GetArray()) {
+    if (!one.IsString()) continue;
+    text += Indented(fmt::format("{}: {}", label, one.GetString()), width, 4);
+  }
+  return text;
+}
+
+std::string InterventionDetails(const JsonValue& intervention, std::size_t width) {
+  std::string text = Texts(intervention, "evidence", "evidence", width);
+  if (const JsonValue* expected = FindMember(intervention, "expected")) {
+    text += Indented("expected: " + TextOf(*expected, "text"), width, 4);
+  }
+  text += Texts(intervention, "preconditions", "needs", width);
+  text += Texts(intervention, "against", "against", width);
+  if (const JsonValue* grade = FindMember(intervention, "grade")) {
+    text += Indented(
+        fmt::format("since then: {}: {}", TextOf(*grade, "verdict"), TextOf(*grade, "reason")),
+        width, 4);
+  }
+  return text;
+}
+
 }  // namespace
 
 const View* FindView(std::string_view verb) {
@@ -458,6 +486,7 @@ std::string RenderAlert(const JsonValue& alert, std::size_t width) {
     for (const JsonValue& one : interventions->GetArray()) {
       text += Indented(fmt::format("{}: {}", TextOf(one, "kind"), TextOf(one, "action")), width, 2);
       text += Indented("because " + TextOf(one, "reason"), width, 4);
+      text += InterventionDetails(one, width);
     }
   }
   const JsonValue* deliveries = FindMember(alert, "deliveries");

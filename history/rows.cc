@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "records/alert_json.h"
 
 namespace couplingd {
 namespace {
@@ -43,21 +44,6 @@ Result<std::map<std::string, double>> NumbersFromJson(const std::string& text,
   return numbers;
 }
 
-Result<std::vector<Intervention>> InterventionsFromJson(const std::string& text,
-                                                        std::string_view source) {
-  const JsonDocument json = TRY(ParseJson(text, source));
-  if (!json.IsArray()) {
-    return Fail(ErrorKind::kInvalidData, fmt::format("{}: interventions are no array", source));
-  }
-  std::vector<Intervention> interventions;
-  for (const JsonValue& element : json.GetArray()) {
-    interventions.push_back({.kind = TRY(GetString(element, "kind", source)),
-                             .action = TRY(GetString(element, "action", source)),
-                             .reason = TRY(GetString(element, "reason", source))});
-  }
-  return interventions;
-}
-
 }  // namespace
 
 std::string LabelsToJson(const std::map<std::string, std::string>& labels) {
@@ -76,15 +62,8 @@ std::string NumbersToJson(const std::map<std::string, double>& numbers) {
 
 std::string InterventionsToJson(const std::vector<Intervention>& interventions) {
   JsonWriter json;
-  json.BeginArray();
-  for (const Intervention& each : interventions) {
-    json.BeginObject()
-        .Field("kind", each.kind)
-        .Field("action", each.action)
-        .Field("reason", each.reason)
-        .EndObject();
-  }
-  return json.EndArray().Text();
+  WriteInterventions(json, interventions);
+  return json.Text();
 }
 
 Result<Run> ReadRun(Statement& row) {
@@ -171,7 +150,7 @@ Result<Alert> ReadAlert(Statement& row) {
   finding.severity = *known_severity;
   finding.labels = TRY(LabelsFromJson(labels, subject));
   finding.values = TRY(NumbersFromJson(numbers, subject));
-  finding.interventions = TRY(InterventionsFromJson(interventions, subject));
+  finding.interventions = TRY(ReadInterventions(TRY(ParseJson(interventions, subject)), subject));
   return alert;
 }
 

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "coupling/critical_scale.h"
 #include "coupling/interventions.h"
 #include "coupling/local_coupling.h"
+#include "coupling/reference_panel.h"
 
 namespace couplingd {
 namespace {
@@ -39,18 +41,86 @@ std::optional<Forecast> FirstWithValue(const std::vector<Forecast>& forecasts) {
   return found == forecasts.end() ? std::nullopt : std::optional(*found);
 }
 
-InterventionContext ContextOf(const AxisSeries& series, const LocalCoupling& coupling) {
-  InterventionContext context;
-  if (!series.observations.empty()) context.parameters = series.observations.back().parameters;
-  context.diagnostics = coupling.diagnostics;
-  return context;
+// What the newest estimate of a run or family gives for advice, once all others are known.
+struct Advisable {
+  LocalCoupling coupling;
+  std::optional<double> parameters;
+  std::optional<Forecast> forecast;
+
+  // The run, or the family where the estimate is over scale.
+  std::string Name() const {
+    const CouplingEstimate& estimate = coupling.estimate;
+    return estimate.run.empty() ? estimate.family : estimate.run;
+  }
+  bool IsOfSame(const Advisable& other) const {
+    return Name() == other.Name() && coupling.estimate.over == other.coupling.estimate.over;
+  }
+};
+
+// Sizes and tokens that count as the same for a comparison of runs.
+constexpr double kSameSize = 1.1;
+constexpr double kSameTokens = 1.25;
+
+bool IsWithin(double a, double b, double factor) { return a < b * factor && b < a * factor; }
+
+// The estimate of another run of this size at the nearest tokens.
+std::optional<PeerRun> PeerOf(const Advisable& own, const Advisable& other,
+                              const std::vector<CouplingEstimate>& couplings) {
+  const CouplingEstimate& mine = own.coupling.estimate;
+  const CouplingEstimate& theirs = other.coupling.estimate;
+  if (theirs.axes != mine.axes || theirs.run == mine.run || theirs.over != CouplingOver::kSteps ||
+      !own.parameters || !other.parameters || !mine.tokens ||
+      !IsWithin(*own.parameters, *other.parameters, kSameSize)) {
+    return std::nullopt;
+  }
+  const CouplingEstimate* nearest = nullptr;
+  for (const CouplingEstimate& one : couplings) {
+    if (one.run != theirs.run || one.axes != mine.axes || one.over != CouplingOver::kSteps ||
+        !one.gamma || !one.low || !one.high || !one.tokens ||
+        !IsWithin(*one.tokens, *mine.tokens, kSameTokens)) {
+      continue;
+    }
+    const auto distance = [&](const CouplingEstimate& e) {
+      return std::abs(std::log(*e.tokens / *mine.tokens));
+    };
+    if (!nearest || distance(one) < distance(*nearest)) nearest = &one;
+  }
+  if (!nearest) return std::nullopt;
+  return PeerRun{.run = nearest->run,
+                 .family = nearest->family,
+                 .gamma = *nearest->gamma,
+                 .low = *nearest->low,
+                 .high = *nearest->high,
+                 .tokens = nearest->tokens};
 }
 
 class Analyser {
  public:
   Analyser(const CouplingConfig& config, AnalysisPart part) : config_(config), part_(part) {}
 
-  Analysis Take() { return std::move(analysis_); }
+  // Advice comes last: it compares runs and axis pairs with one another.
+  Result<Analysis> Finish(const std::map<std::string, int>& widths) {
+    if (advisable_.empty()) return std::move(analysis_);
+    const ReferencePanel reference = TRY(ShippedReference({.replicates = kReferenceReplicates}));
+    for (const Advisable& own : advisable_) {
+      const CouplingEstimate& estimate = own.coupling.estimate;
+      InterventionContext context{.parameters = own.parameters,
+                                  .diagnostics = own.coupling.diagnostics,
+                                  .reference = &reference};
+      const auto width = widths.find(estimate.run);
+      if (width != widths.end()) context.d_model = width->second;
+      for (const Advisable& other : advisable_) {
+        if (&other == &own) continue;
+        if (auto peer = PeerOf(own, other, analysis_.couplings)) context.peers.push_back(*peer);
+        if (own.IsOfSame(other) && other.coupling.estimate.axes != estimate.axes) {
+          context.pairs.push_back({other.coupling.estimate.axes, other.coupling.diagnostics});
+        }
+      }
+      analysis_.advice[{own.Name(), estimate.axes}] =
+          SuggestInterventions(estimate, own.forecast, context);
+    }
+    return std::move(analysis_);
+  }
 
   // `sizes` forecasts come first, so that the advice for a run may rest on its family's N_c.
   Status Family(const std::vector<AxisSeries>& runs) {
@@ -112,13 +182,17 @@ class Analyser {
   }
 
   void Advise(const AxisSeries& series, const LocalCoupling& coupling) {
-    const CouplingEstimate& estimate = coupling.estimate;
-    analysis_.advice[{estimate.run.empty() ? estimate.family : estimate.run, estimate.axes}] =
-        SuggestInterventions(estimate, family_forecast_, ContextOf(series, coupling));
+    Advisable& own = advisable_.emplace_back();
+    own.coupling = coupling;
+    own.forecast = family_forecast_;
+    if (!series.observations.empty()) own.parameters = series.observations.back().parameters;
   }
+
+  static constexpr int kReferenceReplicates = 1000;
 
   const CouplingConfig& config_;
   const AnalysisPart part_;
+  std::vector<Advisable> advisable_;
   std::optional<Forecast> family_forecast_;
   Analysis analysis_;
 };
@@ -145,7 +219,10 @@ Result<Analysis> Analyse(HistoryReader& history, const CouplingConfig& config,
     }
     for (const auto& [family, runs] : families) TRY(analyser.Family(runs));
   }
-  return analyser.Take();
+  std::map<std::string, int> widths;
+  for (const Run& run : TRY(history.Runs()))
+    if (run.d_model) widths[run.name] = *run.d_model;
+  return analyser.Finish(widths);
 }
 
 }  // namespace couplingd

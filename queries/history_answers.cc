@@ -7,7 +7,9 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "queries/false_alarms.h"
+#include "queries/intervention_grades.h"
 #include "queries/parameters.h"
+#include "records/alert_json.h"
 
 namespace couplingd {
 namespace {
@@ -46,7 +48,8 @@ void WriteDelivery(JsonWriter& json, const Delivery& delivery) {
   json.Field("last_outcome", delivery.last_outcome);
 }
 
-void WriteAlert(JsonWriter& json, const Alert& alert, const std::vector<Delivery>& deliveries) {
+void WriteAlert(JsonWriter& json, const Alert& alert, const std::vector<Delivery>& deliveries,
+                const InterventionGrader& grader) {
   const Finding& finding = alert.finding;
   json.BeginObject().Field("key", alert.key).Field("sequence", alert.sequence);
   json.Field("state", ToString(alert.state))
@@ -58,12 +61,9 @@ void WriteAlert(JsonWriter& json, const Alert& alert, const std::vector<Delivery
   json.Field("ends_at", TimeOrNull(alert.ends_at)).Field("test", alert.is_test);
   json.Key("labels").BeginObject();
   for (const auto& [name, value] : finding.labels) json.Field(name, value);
-  json.EndObject().Key("interventions").BeginArray();
-  for (const Intervention& intervention : finding.interventions) {
-    json.BeginObject().Field("kind", intervention.kind).Field("action", intervention.action);
-    json.Field("reason", intervention.reason).EndObject();
-  }
-  json.EndArray().Key("deliveries").BeginArray();
+  json.EndObject().Key("interventions");
+  WriteInterventions(json, finding.interventions, grader.Grade(alert));
+  json.Key("deliveries").BeginArray();
   for (const Delivery& delivery : deliveries) {
     if (delivery.alert_key != alert.key || delivery.sequence != alert.sequence) continue;
     json.BeginObject();
@@ -183,11 +183,12 @@ Result<std::string> AnswerAlerts(const QueryContext& context) {
   const HistoryFilter filter = TRY(ParseFilter(context.parameters, context.clock));
   const std::vector<Delivery> deliveries = TRY(context.history.Deliveries(""));
   const bool log = context.parameters.contains("log");
+  const InterventionGrader grader = TRY(InterventionGrader::Read(context.history));
   JsonWriter json;
   json.BeginArray();
   for (const Alert& alert :
        TRY(log ? context.history.AlertLog(filter) : context.history.Alerts(filter))) {
-    WriteAlert(json, alert, deliveries);
+    WriteAlert(json, alert, deliveries, grader);
   }
   return json.EndArray().Text();
 }

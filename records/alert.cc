@@ -18,6 +18,18 @@ std::string_view ToString(AlertState state) {
   return state == AlertState::kFiring ? "firing" : "resolved";
 }
 
+std::string_view ToString(GradeVerdict verdict) {
+  switch (verdict) {
+    case GradeVerdict::kHolds:
+      return "holds";
+    case GradeVerdict::kDoesNotHold:
+      return "does not hold";
+    case GradeVerdict::kUndetermined:
+      return "undetermined";
+  }
+  return "undetermined";
+}
+
 std::optional<Severity> ParseSeverity(std::string_view text) {
   for (Severity severity : {Severity::kInfo, Severity::kWarning, Severity::kCritical}) {
     if (ToString(severity) == text) return severity;

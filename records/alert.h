@@ -20,11 +20,33 @@ std::string_view ToString(AlertState state);
 std::optional<Severity> ParseSeverity(std::string_view text);
 std::optional<AlertState> ParseAlertState(std::string_view text);
 
+// What an intervention is expected to change.
+struct ExpectedEffect {
+  std::string quantity;                    // "gamma", "truthfulness", "signal"
+  std::string text;                        // one sentence, with where the numbers come from
+  std::optional<double> value, low, high;  // of the change; absent where nothing tells its size
+};
+
 // What might be done, with its reason. `kind`: curate, widen, recipe, rotate, investigate.
 struct Intervention {
   std::string kind;
-  std::string action;  // one sentence
-  std::string reason;  // why, with the numbers it rests on
+  std::string action;                      // one sentence
+  std::string reason;                      // why, with the numbers it rests on
+  std::vector<std::string> evidence = {};  // what else is known, a sentence each
+  std::optional<ExpectedEffect> expected = {};
+  std::vector<std::string> preconditions = {};  // what has to be so for it to make sense
+  std::vector<std::string> against = {};        // reasons not to
+};
+
+enum class GradeVerdict { kHolds, kDoesNotHold, kUndetermined };
+std::string_view ToString(GradeVerdict verdict);  // "holds", "does not hold", "undetermined"
+
+// What became of an intervention, from what was measured since. It says what followed, not what
+// caused it, nor whether anyone acted.
+struct InterventionGrade {
+  GradeVerdict verdict = GradeVerdict::kUndetermined;
+  std::optional<double> change, low, high;  // of γ since
+  std::string reason;                       // one sentence
 };
 
 // What a rule says at one moment about one subject. Same key, same alert.
