@@ -72,6 +72,25 @@ std::optional<double> TurnPlace(const VectorXd& positions, const VectorXd& reaso
   return left + (right - left) * before / (before - after);
 }
 
+// log10 N_c of the line through the drawn pairs, by its two normal equations; absent with one
+// distinct position or a level line.
+std::optional<double> CrossingOf(const std::vector<PairCoupling>& pairs,
+                                 const std::vector<std::size_t>& drawn) {
+  const double origin = pairs[drawn[0]].position;
+  double u = 0, v = 0, uu = 0, uv = 0;
+  for (const std::size_t k : drawn) {
+    const double at = pairs[k].position - origin;
+    u += at;
+    v += pairs[k].gamma;
+    uu += at * at;
+    uv += at * pairs[k].gamma;
+  }
+  const auto n = static_cast<double>(drawn.size());
+  const double spread = uu - u * u / n, slope = uv - u * v / n;  // times n − 1
+  if (!(spread > 1e-12 * uu) || slope == 0) return std::nullopt;
+  return origin + u / n - v / n * spread / slope;
+}
+
 }  // namespace
 
 std::vector<PairCoupling> ConsecutiveCouplings(const VectorXd& x, const VectorXd& reasoning,
@@ -105,7 +124,7 @@ Result<RunningLine> FitRunningLine(const std::vector<PairCoupling>& pairs) {
                      line.coefficients[0] - line.coefficients[1] * line.centre};
 }
 
-Result<JackknifeCrossing> JackknifeRunningLine(const std::vector<PairCoupling>& pairs) {
+Result<Jackknife> JackknifeRunningLine(const std::vector<PairCoupling>& pairs) {
   std::vector<double> crossings;
   for (std::size_t left_out = 0; left_out < pairs.size(); ++left_out) {
     std::vector<PairCoupling> rest = pairs;
@@ -114,21 +133,17 @@ Result<JackknifeCrossing> JackknifeRunningLine(const std::vector<PairCoupling>& 
     if (!crossing) return Fail(ErrorKind::kInvalidData, "without one pair the line is level");
     crossings.push_back(std::pow(10, *crossing));
   }
-  const Eigen::Map<const VectorXd> values(crossings.data(), static_cast<Index>(crossings.size()));
-  const double mean = values.mean();
-  const auto n = static_cast<double>(values.size());
-  return JackknifeCrossing{mean, std::sqrt((n - 1) / n * (values.array() - mean).square().sum())};
+  return JackknifeOf(crossings);
 }
 
 CrossingSample ResampleRunningLine(const std::vector<PairCoupling>& pairs, const Horizon& horizon,
                                    int replicates, std::uint64_t seed) {
   Random random(seed);
+  std::vector<std::size_t> drawn(pairs.size());
   CrossingSample sample;
-  std::vector<PairCoupling> drawn(pairs.size());
   for (int b = 0; b < replicates; ++b) {
-    for (PairCoupling& pair : drawn) pair = pairs[random.Index(pairs.size())];
-    const auto line = FitRunningLine(drawn);
-    sample.Add(line ? line->Crossing() : std::nullopt, horizon);
+    for (std::size_t& pair : drawn) pair = random.Index(pairs.size());
+    sample.Add(CrossingOf(pairs, drawn), horizon);
   }
   return sample;
 }

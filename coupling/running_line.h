@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "coupling/crossing.h"
+#include "coupling/statistics.h"
 
 namespace couplingd {
 
@@ -34,11 +35,7 @@ struct RunningLine {
 Result<RunningLine> FitRunningLine(const std::vector<PairCoupling>& pairs);
 
 // N_c left out one pair at a time: mean and jackknife standard error, in parameters.
-struct JackknifeCrossing {
-  double mean = 0;
-  double standard_error = 0;
-};
-Result<JackknifeCrossing> JackknifeRunningLine(const std::vector<PairCoupling>& pairs);
+Result<Jackknife> JackknifeRunningLine(const std::vector<PairCoupling>& pairs);
 
 // Pairs drawn with replacement: the published bootstrap. Either direction of crossing counts.
 CrossingSample ResampleRunningLine(const std::vector<PairCoupling>& pairs, const Horizon& horizon,

@@ -11,6 +11,8 @@ namespace couplingd {
 // Linear interpolation between order statistics, as numpy.quantile. `values` is not empty and holds
 // no NaN (infinities are ordered); 0 ≤ p ≤ 1.
 double Quantile(std::vector<double> values, double p);
+// Several quantiles in one go, in the order of `p`.
+std::vector<double> Quantiles(std::vector<double> values, const std::vector<double>& p);
 
 // The equal-tailed interval that holds `level` of the values.
 struct Interval {
@@ -18,6 +20,14 @@ struct Interval {
   double high = 0;
 };
 Interval CentralInterval(std::vector<double> values, double level);
+
+// Of the estimates made with one observation left out at a time.
+struct Jackknife {
+  double mean = 0;
+  double standard_error = 0;  // √((n − 1)/n · Σ(θ₍ᵢ₎ − mean)²), B. Efron 1982
+};
+// At least 2 estimates.
+Jackknife JackknifeOf(const std::vector<double>& left_out_estimates);
 
 // z with P(|Z| ≤ z) = level.
 double NormalCritical(double level);

@@ -63,15 +63,4 @@ TrendChange MeasureTrendChange(const ScoreTrajectory& trajectory, double step_de
   return {contrast.dot(trajectory.scores), std::sqrt(std::max(variance, 0.0))};
 }
 
-std::optional<Correlation> Correlate(const VectorXd& a, const VectorXd& b, double level) {
-  if (a.size() != b.size() || a.size() < 4) return std::nullopt;
-  const VectorXd x = a.array() - a.mean(), y = b.array() - b.mean();
-  const double scale = x.norm() * y.norm();
-  if (!(scale > 0)) return std::nullopt;
-  const double value = std::clamp(x.dot(y) / scale, -1.0, 1.0);
-  const double spread = NormalCritical(level) / std::sqrt(static_cast<double>(a.size()) - 3);
-  const double z = std::atanh(std::clamp(value, -1 + 1e-15, 1 - 1e-15));
-  return Correlation{value, std::tanh(z - spread), std::tanh(z + spread)};
-}
-
 }  // namespace couplingd

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <Eigen/Dense>
-#include <optional>
 
 #include "base/result.h"
 
@@ -44,13 +43,5 @@ struct TrendChange {
   double standard_error = 0;
 };
 TrendChange MeasureTrendChange(const ScoreTrajectory& trajectory, double step_deviation);
-
-// Pearson correlation with Fisher's interval; absent for fewer than 4 values or without variance.
-struct Correlation {
-  double value = 0;
-  double low = 0, high = 0;
-};
-std::optional<Correlation> Correlate(const Eigen::VectorXd& a, const Eigen::VectorXd& b,
-                                     double level);
 
 }  // namespace couplingd

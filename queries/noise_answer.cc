@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/json.h"
+#include "coupling/correlation.h"
 #include "coupling/item_statistics.h"
 #include "queries/parameters.h"
 #include "records/metric_names.h"
@@ -114,7 +115,8 @@ void AddCorrelations(std::vector<NoiseRow>& rows, const std::vector<AxisPair>& p
       if (other == rows.end() || !row.noise || !other->noise) continue;
       if (other->seen.trajectory.positions != row.seen.trajectory.positions) continue;
       row.with = pair.reasoning.Text();
-      row.correlation = Correlate(other->noise->residuals, row.noise->residuals, kLevel);
+      const auto found = PearsonCorrelation(other->noise->residuals, row.noise->residuals, kLevel);
+      if (found) row.correlation = *found;
     }
   }
 }
@@ -147,12 +149,12 @@ void WriteRow(JsonWriter& json, const NoiseRow& row, const std::vector<NoiseRow>
                                ? std::optional(*row.spread / noise.Deviation())
                                : std::nullopt);
   json.Field("with", row.with.empty() ? std::nullopt : std::optional(row.with));
-  const auto correlation = [&](double Correlation::*member) {
-    return row.correlation ? std::optional((*row.correlation).*member) : std::nullopt;
-  };
-  json.Field("correlation", correlation(&Correlation::value));
-  json.Field("correlation_low", correlation(&Correlation::low));
-  json.Field("correlation_high", correlation(&Correlation::high));
+  const bool correlates = row.correlation.has_value();
+  const Correlation correlation = row.correlation.value_or(Correlation{});
+  const auto given = [&](double value) { return correlates ? std::optional(value) : std::nullopt; };
+  json.Field("correlation", given(correlation.r));
+  json.Field("correlation_low", given(correlation.interval.low));
+  json.Field("correlation_high", given(correlation.interval.high));
   json.Field("reason", Conclusion(row, all)).EndObject();
 }
 

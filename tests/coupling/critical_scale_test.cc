@@ -18,7 +18,7 @@ const Horizon kPublished{7, 12};
 double Billions(double log_parameters) { return std::pow(10, log_parameters) / 1e9; }
 
 TEST(UShape, ReproducesThePublishedBootstrapOfTheFourteenModels) {
-  const auto models = panel::ColumnsOf({panel::kPythia, panel::kLlama1, panel::kLlama2});
+  const auto models = panel::BootstrapSet();
   const CrossingSample sample = ResampleUShape(models.x, models.truthfulness, kPublished, 10000, 1);
   EXPECT_EQ(sample.drawn, 10000);
   EXPECT_NEAR(sample.ShareCrossing(), 0.995, 0.003);
@@ -33,7 +33,7 @@ TEST(UShape, ReproducesThePublishedBootstrapOfTheFourteenModels) {
 
 TEST(UShape, ForecastFromAggregatesAgreesWithTheVertex) {
   AxisSeries family{.family = "fourteen"};
-  const auto models = panel::ColumnsOf({panel::kPythia, panel::kLlama1, panel::kLlama2});
+  const auto models = panel::BootstrapSet();
   for (Eigen::Index k = 0; k < models.x.size(); ++k) {
     family.observations.push_back({.parameters = std::pow(10, models.x[k]) + k,  // no two alike
                                    .reasoning = models.reasoning[k] / 100,
@@ -71,7 +71,7 @@ TEST(UShape, WhatLiesBeyondTheLargestModelIsAForecast) {
 }
 
 TEST(RunningLine, ReproducesThePublishedLineOverConsecutiveModels) {
-  const auto models = panel::ColumnsOf({panel::kPythia, panel::kLlama1, panel::kLlama2});
+  const auto models = panel::BootstrapSet();
   const auto pairs = ConsecutiveCouplings(models.x, models.reasoning, models.truthfulness, 0.5);
   EXPECT_EQ(pairs.size(), 12u);  // one pair moved by no more than half a point
   const auto line = FitRunningLine(pairs);
@@ -91,7 +91,7 @@ TEST(RunningLine, ReproducesThePublishedLineOverConsecutiveModels) {
 }
 
 TEST(Polynomial, ReproducesTheHeldOutLlama2Errors) {
-  const auto held_out = panel::ColumnsOf({panel::kLlama2});
+  const auto held_out = panel::BootstrapSet({"Llama-2"});
   const auto errors = [&](const panel::Columns& train, int degree) {
     const auto fit = FitPolynomial(train.x, train.truthfulness, degree);
     EXPECT_TRUE(fit);
@@ -101,12 +101,12 @@ TEST(Polynomial, ReproducesTheHeldOutLlama2Errors) {
     }
     return relative;
   };
-  const Eigen::VectorXd both = errors(panel::ColumnsOf({panel::kPythia, panel::kLlama1}), 2);
+  const Eigen::VectorXd both = errors(panel::BootstrapSet({"Pythia", "Llama-1"}), 2);
   EXPECT_NEAR(both[0], -8.5, 0.05);
   EXPECT_NEAR(both[1], -2.3, 0.05);
   EXPECT_NEAR(both[2], -6.1, 0.05);
   EXPECT_NEAR(both.cwiseAbs().mean(), 5.65, 0.05);  // published as 5.6
-  const auto alone = panel::ColumnsOf({panel::kPythia});
+  const auto alone = panel::BootstrapSet({"Pythia"});
   EXPECT_NEAR(errors(alone, 1).cwiseAbs().mean(), 23.8, 0.05);
   EXPECT_NEAR(errors(alone, 2).cwiseAbs().mean(), 21.4, 0.05);
   EXPECT_NEAR(errors(alone, 3).cwiseAbs().mean(), 25.3, 0.05);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coupling/correlation.h"
 #include "coupling/step_noise.h"
 #include "tests/coupling/fixtures.h"
 
@@ -89,13 +90,13 @@ TEST(StepNoise, NeedsFiveCheckpointsAndIsNothingOnALine) {
 TEST(ItemStatistics, CorrelationsHolmAndPowerAreThoseOfScipyAndStatsmodels) {
   const JsonDocument document = fixtures::Read("item_statistics.json");
   for (const JsonValue& one : document["correlation"].GetArray()) {
-    const auto found = Correlate(fixtures::Vector(one["a"]), fixtures::Vector(one["b"]), 0.95);
+    const auto found = PearsonCorrelation(fixtures::Vector(one["a"]), fixtures::Vector(one["b"]));
     ASSERT_TRUE(found);
-    EXPECT_NEAR(found->value, one["value"].GetDouble(), 1e-12);
-    EXPECT_NEAR(found->low, one["low"].GetDouble(), 1e-9);
-    EXPECT_NEAR(found->high, one["high"].GetDouble(), 1e-9);
+    EXPECT_NEAR(found->r, one["value"].GetDouble(), 1e-12);
+    EXPECT_NEAR(found->interval.low, one["low"].GetDouble(), 1e-9);
+    EXPECT_NEAR(found->interval.high, one["high"].GetDouble(), 1e-9);
   }
-  EXPECT_FALSE(Correlate(Eigen::VectorXd::Ones(6), Eigen::VectorXd::LinSpaced(6, 0, 1), 0.95));
+  EXPECT_FALSE(PearsonCorrelation(Eigen::VectorXd::Ones(6), Eigen::VectorXd::LinSpaced(6, 0, 1)));
   const std::vector<double> adjusted = HolmAdjusted(Values(document["holm"]["p"]));
   const std::vector<double> expected = Values(document["holm"]["adjusted"]);
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(adjusted[i], expected[i], 1e-12);

@@ -91,13 +91,9 @@ TEST(Ode, AnUnneededTermIsDroppedUnderNoise) {
 }
 
 TEST(Ode, ReproducesThePublishedInSampleError) {
-  const auto& rows = panel::kPythiaFive;
-  VectorXd x(8);
-  MatrixXd scores(8, 5);
-  for (Index k = 0; k < 8; ++k) {
-    x[k] = std::log10(rows[k][0]);
-    for (Index axis = 0; axis < 5; ++axis) scores(k, axis) = rows[k][axis + 1];
-  }
+  const auto models = FamilyOf(CleanedPanel(panel::Shipped()), "Pythia");
+  const VectorXd x = LogSizesOf(models);
+  const MatrixXd scores = 100 * ScoreMatrix(models, FiveScores());
   const auto fit = FitOdeAtThreshold(MakeOdeRows(x, scores), 1, 0);
   ASSERT_TRUE(fit);
   const auto states = IntegrateOde(fit->model, x[0], scores.row(0).transpose(), x);
