@@ -76,6 +76,7 @@ std::optional<double> TurnPlace(const VectorXd& positions, const VectorXd& reaso
 // distinct position or a level line.
 std::optional<double> CrossingOf(const std::vector<PairCoupling>& pairs,
                                  const std::vector<std::size_t>& drawn) {
+  if (drawn.empty()) return std::nullopt;
   const double origin = pairs[drawn[0]].position;
   double u = 0, v = 0, uu = 0, uv = 0;
   for (const std::size_t k : drawn) {
