@@ -6,7 +6,7 @@
 #include "coupling/correlation.h"
 #include "coupling/eigenstructure.h"
 #include "coupling/isocline.h"
-#include "coupling/loss_law.h"
+#include "coupling/loss_blindness.h"
 #include "coupling/u_shape.h"
 #include "coupling/width_normalisation.h"
 #include "tests/coupling/fixtures.h"
@@ -151,27 +151,12 @@ TEST(EigenStructure, FindsARotationAndNoneWhereThereIsNone) {
                                    ScoreMatrixKind::kCovariance, 0.95, 100, 1));
 }
 
-TEST(LossLaw, EqualsCurveFit) {
+TEST(LossBlindness, EqualsNumpy) {
   for (const JsonValue& entry : Cases("loss").GetArray()) {
-    const VectorXd sizes = Vector(entry["parameters"]), losses = Vector(entry["losses"]);
-    const auto law = FitLossLaw(sizes, losses);
-    ASSERT_TRUE(law) << law.error().Text();
-    ExpectRelative(law->irreducible, entry["E"].GetDouble(), 1e-7);
-    ExpectRelative(law->exponent, entry["alpha"].GetDouble(), 1e-7);
-    ExpectRelative(law->coefficient, entry["k"].GetDouble(), 2e-6);
-    ExpectRelative(law->irreducible_stderr, entry["E_stderr"].GetDouble(), 1e-5);
-    ExpectRelative(law->exponent_stderr, entry["alpha_stderr"].GetDouble(), 1e-5);
-    ExpectRelative(law->coefficient_stderr, entry["k_stderr"].GetDouble(), 1e-5);
-    ExpectClose(law->r_squared, entry["r_squared"].GetDouble());
-    ExpectRelative(LossBlindness(sizes, losses, entry["E"].GetDouble(), entry["alpha"].GetDouble()),
+    ExpectRelative(LossBlindness(Vector(entry["parameters"]), Vector(entry["losses"]),
+                                 entry["E"].GetDouble(), entry["alpha"].GetDouble()),
                    entry["blindness"].GetDouble());
   }
-}
-
-TEST(LossLaw, RefusesWhatDoesNotFall) {
-  const Eigen::Vector4d sizes(1e8, 1e9, 1e10, 1e11);
-  EXPECT_FALSE(FitLossLaw(sizes, Eigen::Vector4d(2, 2.5, 3, 3.5)));
-  EXPECT_FALSE(FitLossLaw(sizes.head(3), Eigen::Vector3d(3, 2.5, 2)));
 }
 
 TEST(UShapeDraws, EqualsPolyfitDrawByDraw) {
