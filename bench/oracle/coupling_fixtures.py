@@ -6,6 +6,8 @@
 york.json        straight lines with errors in both axes: scipy.odr where the errors are not correlated,
                  and the least of York's sum of squares over the line's angle (mpmath, 40 digits) everywhere.
 stlsq.json       coefficients of pysindy.STLSQ on random systems and on the Lorenz system.
+fieller.json     the ratios at which statsmodels' t test of numerator − ratio·denominator = 0 turns, by
+                 scipy.optimize.brentq.
 ode.json         scipy.integrate.solve_ivp (DOP853, 1e-12) on a quadratic system.
 statistics.json  numpy.quantile, scipy.stats.
 """
@@ -17,6 +19,7 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pysindy
+import statsmodels.api as sm
 from scipy import integrate, optimize, stats
 
 warnings.filterwarnings("ignore")
@@ -156,6 +159,36 @@ def statistics_cases():
             "student": [stats.t.ppf(0.975, d) for d in dof]}
 
 
+def fieller_cases():
+    """Means of two groups of correlated observations, whose ratio's set is found from p-values alone."""
+    rng = np.random.default_rng(13)
+    out = []
+    for name, n, means, scale, correlation in (
+            ("well told", 12, (0.6, 2.0), 0.3, 0.4), ("negative", 20, (-1.1, 0.7), 0.5, -0.6),
+            ("just told", 10, (1.0, 0.55), 0.7, 0.2), ("complement", 9, (2.0, 0.2), 0.9, 0.3),
+            ("complement below 0", 14, (1.5, -0.15), 0.8, 0.0), ("everything", 8, (0.1, 0.05), 1.0, 0.5)):
+        noise = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], n)
+        noise = (noise - noise.mean(0)) * scale
+        values = noise + np.array(means)
+        covariance = np.cov(values.T) / n
+
+        def excess(ratio):  # above 0 where the test rejects at 5 %
+            design = sm.OLS(values[:, 0] - ratio * values[:, 1], np.ones(n)).fit()
+            return 0.05 - design.t_test([1]).pvalue.item()
+
+        # The set's ends lie on either side of the ratio itself, or of the ratio that is rejected most.
+        grid = np.tan(np.linspace(-np.pi / 2, np.pi / 2, 4001)[1:-1])
+        signs = np.array([excess(r) for r in grid])
+        turns = [optimize.brentq(excess, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-15)
+                 for i in range(len(grid) - 1) if signs[i] * signs[i + 1] < 0]
+        shape = "everything" if not turns else "complement" if signs[0] < 0 else "interval"
+        out.append({"name": name, "numerator": means[0], "denominator": means[1],
+                    "variance_numerator": covariance[0, 0], "variance_denominator": covariance[1, 1],
+                    "covariance": covariance[0, 1], "dof": n - 1, "critical": stats.t.ppf(0.975, n - 1),
+                    "shape": shape, **({"low": turns[0], "high": turns[1]} if turns else {})})
+    return out
+
+
 def plain(value):
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
@@ -169,5 +202,5 @@ def plain(value):
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     for name, content in (("york", york_cases()), ("stlsq", stlsq_cases()), ("ode", ode_case()),
-                          ("statistics", statistics_cases())):
+                          ("statistics", statistics_cases()), ("fieller", fieller_cases())):
         (folder / f"{name}.json").write_text(json.dumps({"cases": plain(content)}) + "\n")
