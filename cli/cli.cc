@@ -6,6 +6,7 @@
 
 #include "base/nearest.h"
 #include "cli/commands.h"
+#include "cli/internals_verb.h"
 #include "cli/screen_text.h"
 
 namespace couplingd {
@@ -103,6 +104,7 @@ int RunCli(const std::vector<std::string>& arguments, const CliServices& service
   AddCompareVerb(app, context);
   AddRescoreVerb(app, context);
   AddEvaluateVerb(app, context);
+  AddInternalsVerb(app, context);
   AddPackVerbs(app, context);
   AddPanelVerbs(app, context);
   AddFrontierVerb(app, context);

@@ -55,6 +55,9 @@ Result<WorkerResult> ParseResultFrame(const JsonValue& frame) {
                 fmt::format("{}: field \"packs\" must be an array", kSource));
   }
   for (const JsonValue& pack : packs->GetArray()) result.packs.push_back(TRY(ParsePack(pack)));
+  if (const JsonValue* report = FindMember(frame, "report")) {
+    result.report = JsonWriter().Value(*report).Text();
+  }
   return result;
 }
 
@@ -85,6 +88,7 @@ std::string ToJson(const WorkerRequest& request) {
   const EvaluationConfig& evaluation = request.evaluation;
   JsonWriter json;
   json.BeginObject().Field("checkpoint", request.checkpoint);
+  if (!request.task.empty()) json.Field("task", request.task);
   OrNull(json, "model_config", request.model_config);
   OrNull(json, "tokenizer", request.tokenizer);
   json.Key("packs").BeginArray();
@@ -100,6 +104,7 @@ std::string ToJson(const WorkerRequest& request) {
                                 ? std::optional<std::int64_t>(*evaluation.limit_items)
                                 : std::nullopt);
   json.Field("seed", evaluation.seed).Field("memory_limit_bytes", evaluation.memory_limit);
+  json.Field("internals", request.internals);
   json.Field("timeout_s", static_cast<std::int64_t>(evaluation.timeout.count() / 1000));
   json.Key("read_roots").BeginArray();
   for (const std::string& root : request.read_roots) json.Value(root);

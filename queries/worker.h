@@ -17,6 +17,8 @@ namespace couplingd {
 
 // The request of one evaluation, as couplingd-probe reads it on stdin.
 struct WorkerRequest {
+  std::string task;        // empty: evaluate on the packs; or internals
+  bool internals = false;  // evaluate and look inside too
   std::string checkpoint;
   std::string model_config;  // empty: the checkpoint's own
   std::string tokenizer;     // empty: the checkpoint's own
@@ -50,6 +52,7 @@ struct WorkerResult {
   std::optional<double> parameters;
   std::optional<int> d_model;
   std::vector<WorkerPackResult> packs;
+  std::string report;  // JSON object of what is known beside the scores; empty: nothing
 };
 
 struct WorkerExit {

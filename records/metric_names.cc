@@ -6,9 +6,10 @@ namespace couplingd {
 namespace {
 
 // Anywhere in the name, and as a word of it (words are separated by '_', ':' and the like).
-constexpr std::string_view kParts[] = {"ppl", "perplexity", "likelihood", "logprob", "bits_per"};
-constexpr std::string_view kWords[] = {"loss", "bits", "bpb",  "nll", "count",
-                                       "len",  "bleu", "chrf", "ter", "odds"};
+constexpr std::string_view kParts[] = {"ppl",      "perplexity", "likelihood", "logprob",
+                                       "bits_per", "coupling",   "d_rep",      "bottleneck"};
+constexpr std::string_view kWords[] = {"loss", "bits", "bpb", "nll",  "count", "len",
+                                       "bleu", "chrf", "ter", "odds", "heads", "layers"};
 
 bool IsWordCharacter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 

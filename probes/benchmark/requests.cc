@@ -33,6 +33,15 @@ class PairEncoder {
     return context.empty() ? WithoutContext(continuation) : WithContext(context, continuation);
   }
 
+  Result<std::vector<TokenId>> EncodeContext(const std::string& context) {
+    std::vector<TokenId> tokens = TRY(EncodeRepeated(std::string(StripRight(context))));
+    if (tokens.empty()) {
+      return Fail(ErrorKind::kInvalidData,
+                  "the context has no tokens, so there is nothing to condition on");
+    }
+    return tokens;
+  }
+
  private:
   PairEncoder(const Tokenizer& tokenizer, const EncodeOptions& options)
       : tokenizer_(&tokenizer), bos_(options.bos) {}
@@ -51,11 +60,7 @@ class PairEncoder {
 
   Result<std::pair<std::vector<TokenId>, std::size_t>> WithContext(
       const std::string& context, const std::string& continuation) {
-    const std::vector<TokenId> before = TRY(EncodeContext(std::string(StripRight(context))));
-    if (before.empty()) {
-      return Fail(ErrorKind::kInvalidData,
-                  "the context has no tokens, so there is nothing to condition on");
-    }
+    const std::vector<TokenId> before = TRY(EncodeContext(context));
     std::vector<TokenId> tokens = TRY(EncodeText(context + continuation));
     // Where a token crosses the boundary, the context keeps its own ids and what follows is cut by
     // position.
@@ -64,7 +69,7 @@ class PairEncoder {
   }
 
   // The choices of an item mostly share their context, and items come in order.
-  Result<std::vector<TokenId>> EncodeContext(std::string context) {
+  Result<std::vector<TokenId>> EncodeRepeated(std::string context) {
     if (last_context_ != context) {
       last_tokens_ = TRY(EncodeText(context));
       last_context_ = std::move(context);
@@ -134,6 +139,17 @@ Result<std::vector<EncodedRequest>> EncodeRequests(const Pack& pack, const Token
     }
   }
   return requests;
+}
+
+Result<std::vector<TokenId>> EncodeContext(const std::string& text, const Tokenizer& tokenizer,
+                                           const EncodeOptions& options) {
+  PairEncoder encoder = TRY(PairEncoder::Make(tokenizer, options));
+  std::vector<TokenId> tokens = TRY(encoder.EncodeContext(text));
+  if (tokens.size() > options.max_length) {
+    return Fail(ErrorKind::kInvalidData, fmt::format("it has {} tokens, the model takes {}",
+                                                     tokens.size(), options.max_length));
+  }
+  return tokens;
 }
 
 TaskPlan MakePlan(const Pack& pack, const std::vector<EncodedRequest>& requests) {

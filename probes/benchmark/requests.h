@@ -49,6 +49,11 @@ struct EncodedRequest {
 Result<std::vector<EncodedRequest>> EncodeRequests(const Pack& pack, const Tokenizer& tokenizer,
                                                    const EncodeOptions& options);
 
+// The ids of a text that is to be continued, by the same rules. kInvalidData: it has no tokens, or
+// more than max_length.
+Result<std::vector<TokenId>> EncodeContext(const std::string& text, const Tokenizer& tokenizer,
+                                           const EncodeOptions& options);
+
 // What scoring keeps of the pack. REQUIRES: `requests` are those of EncodeRequests for this pack,
 // all of them.
 TaskPlan MakePlan(const Pack& pack, const std::vector<EncodedRequest>& requests);

@@ -1,19 +1,14 @@
 // One evaluation of one checkpoint: every step from the files to the result, in order.
 #pragma once
 
-#include <functional>
 #include <string>
-#include <string_view>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "probes/evaluator/model_session.h"
 #include "probes/evaluator/settings.h"
 
 namespace couplingd {
-
-// Takes one frame (a JSON object on one line). An error stops the evaluation: nobody listens any
-// more.
-using SendFrame = std::function<Status(std::string_view frame)>;
 
 // Sends start, progress, task and note frames, and returns the result frame. Plan and score files
 // are on disk before it returns.
@@ -24,7 +19,9 @@ using SendFrame = std::function<Status(std::string_view frame)>;
 // result
 // {"weights_hash","parameters","d_model","model_type","tokenizer_hash","dtype","device","bos",
 //            "scorer","tokens":{"naive","trie","forwarded","read"},"seconds":{…},
-//            "packs":[{"name","hash","plan_hash","scores_hash","scores":[…]}]}
+//            "packs":[{"name","hash","plan_hash","scores_hash","scores":[…]}],"report":{…}}
+//
+// With settings.internals, what internals_task.h measures is one more pack, and the report.
 Result<std::string> Evaluate(const EvaluationSettings& settings, const Clock& clock,
                              const SendFrame& send);
 

@@ -6,19 +6,31 @@
 
 #include "base/clock.h"
 #include "probes/evaluator/evaluation.h"
+#include "probes/evaluator/internals_task.h"
 #include "probes/worker/evaluator_abi.h"
 #include "probes/worker/frames.h"
 
 namespace couplingd {
 namespace {
 
+// The result frame.
+Result<std::string> Work(const EvaluationSettings& settings, const Clock& clock,
+                         const SendFrame& send) {
+  switch (settings.task) {
+    case WorkerTask::kEvaluate:
+      return Evaluate(settings, clock, send);
+    case WorkerTask::kInternals:
+      return RunInternals(settings, clock, send);
+  }
+  return Fail(ErrorKind::kInternal, "there is no such task");
+}
+
 Status EvaluateAndAnswer(const char* request_json, FrameWriter& frames) {
   try {
     const EvaluationSettings settings = TRY(ParseEvaluationSettings(request_json));
     const SystemClock clock;
-    const std::string result =
-        TRY(Evaluate(settings, clock, [&](std::string_view frame) { return frames.Write(frame); }));
-    return frames.Write(result);
+    const SendFrame send = [&](std::string_view frame) { return frames.Write(frame); };
+    return frames.Write(TRY(Work(settings, clock, send)));
   } catch (const std::bad_alloc&) {
     return Fail(ErrorKind::kExhausted, "the evaluation ran out of memory",
                 "lower evaluation.token_budget, or give it more memory", /*retryable=*/true);

@@ -53,12 +53,20 @@ Result<BosMode> ParseBosMode(std::string_view word) {
               "use auto, true or false");
 }
 
+Result<WorkerTask> ParseTask(std::string_view word) {
+  if (word == "evaluate") return WorkerTask::kEvaluate;
+  if (word == "internals") return WorkerTask::kInternals;
+  return Fail(ErrorKind::kInvalidData, fmt::format("request: field \"task\" is \"{}\"", word),
+              "use evaluate or internals");
+}
+
 }  // namespace
 
 Result<EvaluationSettings> ParseEvaluationSettings(std::string_view request_json) {
   const JsonDocument request =
       TRY(ParseJson(request_json, kSource, {.max_bytes = 16u << 20, .max_depth = 8}));
   EvaluationSettings settings;
+  settings.task = TRY(ParseTask(TRY(FindString(request, "task", kSource)).value_or("evaluate")));
   settings.checkpoint = TRY(GetString(request, "checkpoint", kSource));
   settings.model_config = TRY(FindString(request, "model_config", kSource)).value_or("");
   if (settings.model_config.empty()) {
@@ -68,6 +76,7 @@ Result<EvaluationSettings> ParseEvaluationSettings(std::string_view request_json
   if (BaseName(settings.tokenizer) == kTokenizerFile) {
     settings.tokenizer = DirectoryName(settings.tokenizer);
   }
+  settings.internals = TRY(FindBool(request, "internals", kSource)).value_or(false);
   settings.packs = TRY(Texts(request, "packs"));
   settings.read_roots = TRY(Texts(request, "read_roots"));
   settings.scores_dir = TRY(GetString(request, "scores_dir", kSource));

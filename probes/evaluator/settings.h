@@ -12,7 +12,13 @@
 
 namespace couplingd {
 
+enum class WorkerTask {
+  kEvaluate,
+  kInternals,  // look inside and nothing else
+};
+
 struct EvaluationSettings {
+  WorkerTask task = WorkerTask::kEvaluate;
   std::string checkpoint;    // directory
   std::string model_config;  // file
   std::string tokenizer;     // directory
@@ -27,6 +33,7 @@ struct EvaluationSettings {
   int threads = 0;                          // 0: as many as libtorch takes by itself
   int token_budget = 0;                     // 0: by the device
   std::optional<std::int64_t> limit_items;  // per pack
+  bool internals = false;                   // look inside too (internals_task.h)
   std::int64_t seed = 0;
   std::int64_t memory_limit_bytes = 0;  // 0: none
 };

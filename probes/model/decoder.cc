@@ -2,14 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
-#include <ATen/ops/relu.h>
-#include <ATen/ops/sigmoid.h>
-#include <ATen/ops/silu.h>
-#include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
+#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,6 +12,8 @@
 #include <utility>
 
 #include "probes/model/attention.h"
+#include "probes/model/guarded.h"
+#include "probes/model/layer_operations.h"
 #include "probes/model/rotary.h"
 #include "probes/model/row_scores.h"
 #include "probes/model/weights.h"
@@ -28,6 +23,9 @@ namespace {
 
 constexpr std::int64_t kClusterRowsOnCpu = 64;
 constexpr std::int64_t kClusterRowsOnCuda = 256;
+constexpr std::string_view kForwardPass = "the forward pass";
+constexpr std::string_view kDiverged =
+    "the weights are finite but overflow; the training run has probably diverged";
 constexpr std::int64_t kLogitElements = std::int64_t{1} << 24;  // of one block of rows
 
 // cos and sin of every position's angles: [positions, rotary_dim / 2].
@@ -49,7 +47,7 @@ class TorchDecoder : public Decoder {
   const ModelConfig& config() const override { return config_; }
 
   Status Run(const ForwardPlan& plan, std::size_t pack, std::span<TokenScore> scores) override {
-    return Guarded([&]() -> Status {
+    return Guarded(kForwardPass, [&]() -> Status {
       if (pack == 0) Forget();
       TRY(CheckPack(plan, plan.packs[pack]));
       const at::Tensor hidden = Forward(plan, pack);
@@ -64,7 +62,7 @@ class TorchDecoder : public Decoder {
     plan.segments.push_back({0, size, -1, 0, 0});
     plan.packs.push_back({0, 1, 0, size, 0, 0});
     std::vector<float> logits;
-    TRY(Guarded([&]() -> Status {
+    TRY(Guarded(kForwardPass, [&]() -> Status {
       Forget();
       TRY(CheckPack(plan, plan.packs[0]));
       const at::Tensor rows = HeadOf(Forward(plan, 0)).to(at::kCPU, at::ScalarType::Float);
@@ -75,31 +73,53 @@ class TorchDecoder : public Decoder {
     return logits;
   }
 
+  Result<std::vector<float>> NextLogits(std::span<const TokenId> text, std::size_t known) override {
+    if (known >= text.size() || (known > 0 && known != known_)) {
+      return Fail(ErrorKind::kUsage, fmt::format("of a text of {} tokens, {} are called known and "
+                                                 "the text before had {}",
+                                                 text.size(), known, known_));
+    }
+    if (known == 0) Forget();
+    const ForwardPlan plan = GrowingText(text, known);
+    std::vector<float> logits;
+    const Status run = Guarded(kForwardPass, [&]() -> Status {
+      TRY(CheckPack(plan, plan.packs.back()));
+      const at::Tensor hidden = Forward(plan, plan.packs.size() - 1);
+      JoinText();
+      const at::Tensor row = HeadOf(hidden.narrow(0, hidden.size(0) - 1, 1));
+      const at::Tensor here = row.to(at::kCPU, at::ScalarType::Float).contiguous();
+      logits.assign(here.const_data_ptr<float>(), here.const_data_ptr<float>() + here.numel());
+      return CheckLogits(logits);
+    });
+    known_ = run ? text.size() : 0;
+    TRY(run);
+    return logits;
+  }
+
+  void Attach(ForwardHook* hook) override { hook_ = hook; }
+
  private:
-  // libtorch's exceptions end here.
-  template <typename Work>
-  static Status Guarded(const Work& work) {
-    try {
-      const c10::InferenceMode inference;
-      return work();
-    } catch (const c10::OutOfMemoryError& error) {
-      return Fail(ErrorKind::kExhausted,
-                  fmt::format("the forward pass ran out of device memory: {}",
-                              error.what_without_backtrace()),
-                  "lower the token budget");
-    } catch (const std::bad_alloc&) {
-      return Fail(ErrorKind::kExhausted, "the forward pass ran out of memory",
-                  "lower the token budget");
-    } catch (const c10::Error& error) {
-      return Fail(ErrorKind::kInternal,
-                  fmt::format("the forward pass failed: {}", error.what_without_backtrace()));
-    } catch (const std::exception& error) {
-      return Fail(ErrorKind::kInternal, fmt::format("the forward pass failed: {}", error.what()));
+  void Forget() {
+    for (auto& layer : kept_) layer.clear();
+    known_ = 0;
+  }
+
+  // Makes both parts of a growing text one.
+  void JoinText() {
+    for (auto& layer : kept_) {
+      const auto added = layer.find(1);
+      if (added == layer.end()) continue;
+      KeysValues& whole = layer.at(0);
+      whole.keys = at::cat({whole.keys, added->second.keys});
+      whole.values = at::cat({whole.values, added->second.values});
+      layer.erase(added);
     }
   }
 
-  void Forget() {
-    for (auto& layer : kept_) layer.clear();
+  static Status CheckLogits(std::span<const float> logits) {
+    if (std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); })) return {};
+    return Fail(ErrorKind::kInvalidData, "the model's logits are NaN or infinite",
+                std::string(kDiverged));
   }
 
   Status CheckPack(const ForwardPlan& plan, const ForwardPack& pack) const {
@@ -140,11 +160,15 @@ class TorchDecoder : public Decoder {
         factory_, kernel_);
 
     at::Tensor x = Embed(plan, pack, positions);
+    if (hook_ != nullptr) hook_->OnResidual(0, x);
     for (std::size_t index = 0; index < weights_.layers.size(); ++index) {
       const LayerWeights& layer = weights_.layers[index];
       const KeysValues own = Attention(layer, index, attention, angles, x);
       Keep(plan, pack_index, own, kept_[index]);
+      if (hook_ != nullptr) hook_->OnResidual(static_cast<std::int64_t>(index) + 1, x);
     }
+    if (hook_ != nullptr)
+      hook_->OnOutput(Normalise(config_, weights_.final_norm, x), weights_.head);
     return x;
   }
 
@@ -205,21 +229,22 @@ class TorchDecoder : public Decoder {
                        const RotaryTable& angles, at::Tensor& x) const {
     const std::int64_t rows = x.size(0);
     const std::int64_t heads = config_.heads, kv_heads = config_.kv_heads;
-    const at::Tensor fused = Project(layer.qkv, Normalise(layer.first_norm, x))
+    const at::Tensor fused = Project(layer.qkv, Normalise(config_, layer.first_norm, x))
                                  .view({rows, heads + 2 * kv_heads, config_.head_dim});
     if (config_.rotary != Rotary::kNone) Rotate(fused.narrow(1, 0, heads + kv_heads), angles);
     const KeysValues own{fused.narrow(1, heads, kv_heads),
                          fused.narrow(1, heads + kv_heads, kv_heads)};
-    const at::Tensor attended =
-        Project(layer.output,
-                attention.Attend(fused.narrow(1, 0, heads), own, kept_[index], ScaleOf(index)));
+    const at::Tensor of_heads =
+        attention.Attend(fused.narrow(1, 0, heads), own, kept_[index], ScaleOf(index));
+    if (hook_ != nullptr) hook_->OnHeads(static_cast<std::int64_t>(index) + 1, of_heads);
+    const at::Tensor attended = Project(layer.output, of_heads);
 
     if (config_.residual == Residual::kParallel) {
-      const at::Tensor mlp = Mlp(layer, Normalise(layer.second_norm, x));
+      const at::Tensor mlp = Mlp(config_, layer, Normalise(config_, layer.second_norm, x));
       x.add_(attended).add_(mlp);
     } else {
       x.add_(attended);
-      x.add_(Mlp(layer, Normalise(layer.second_norm, x)));
+      x.add_(Mlp(config_, layer, Normalise(config_, layer.second_norm, x)));
     }
     return own;
   }
@@ -231,22 +256,6 @@ class TorchDecoder : public Decoder {
     return scale;
   }
 
-  at::Tensor Normalise(const Norm& norm, const at::Tensor& x) const {
-    if (config_.norm == NormKind::kLayerNorm) {
-      return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, config_.norm_epsilon);
-    }
-    const at::Tensor wide = x.to(at::ScalarType::Float);
-    const at::Tensor inverse =
-        wide.square().mean(-1, /*keepdim=*/true).add_(config_.norm_epsilon).rsqrt_();
-    return (wide * inverse).to(x.scalar_type()).mul_(norm.weight);
-  }
-
-  static at::Tensor Project(const Projection& projection, const at::Tensor& x) {
-    return at::linear(
-        x, projection.weight,
-        projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt);
-  }
-
   // heads: [rows, heads, head_dim], in place.
   void Rotate(const at::Tensor& heads, const RotaryTable& angles) const {
     const std::int64_t half = config_.rotary_dim / 2;
@@ -255,33 +264,6 @@ class TorchDecoder : public Decoder {
     const at::Tensor turned = first * angles.cos - second * angles.sin;
     second.mul_(angles.cos).add_(first * angles.sin);
     first.copy_(turned);
-  }
-
-  at::Tensor Mlp(const LayerWeights& layer, const at::Tensor& x) const {
-    at::Tensor wide = Project(layer.up, x);
-    if (!config_.gated_mlp) return Project(layer.down, Activate(wide));
-    const std::int64_t width = config_.intermediate_size;
-    return Project(layer.down,
-                   Activate(wide.narrow(1, 0, width)).mul_(wide.narrow(1, width, width)));
-  }
-
-  at::Tensor Activate(const at::Tensor& x) const {
-    constexpr double kQuickGeluSlope = 1.702;
-    switch (config_.activation) {
-      case Activation::kGelu:
-        return at::gelu(x, "none");
-      case Activation::kGeluTanh:
-        return at::gelu(x, "tanh");
-      case Activation::kQuickGelu:
-        return x * at::sigmoid(x * kQuickGeluSlope);
-      case Activation::kSilu:
-        return at::silu(x);
-      case Activation::kRelu:
-        return at::relu(x);
-      case Activation::kReluSquared:
-        return at::relu(x).square_();
-    }
-    return x;
   }
 
   // Copies what later packs attend to and drops what none does.
@@ -302,7 +284,7 @@ class TorchDecoder : public Decoder {
   }
 
   at::Tensor HeadOf(const at::Tensor& hidden) const {
-    return at::linear(Normalise(weights_.final_norm, hidden), weights_.head);
+    return Project({weights_.head, {}}, Normalise(config_, weights_.final_norm, hidden));
   }
 
   // Logits exist only for rows that are read, a block of rows at a time.
@@ -338,7 +320,7 @@ class TorchDecoder : public Decoder {
       return Fail(ErrorKind::kInvalidData,
                   fmt::format("the model's logits are NaN or infinite (predicting token id {})",
                               plan.reads[static_cast<std::size_t>(read)].target),
-                  "the weights are finite but overflow; the training run has probably diverged");
+                  std::string(kDiverged));
     }
     return {};
   }
@@ -349,6 +331,8 @@ class TorchDecoder : public Decoder {
   const CudaHalf cuda_;
   const AttentionKernel kernel_;
   RotaryTable table_;
+  ForwardHook* hook_ = nullptr;
+  std::size_t known_ = 0;  // tokens of the growing text whose keys and values are kept
   std::vector<std::map<std::int32_t, KeysValues>> kept_;  // per layer: segment → keys and values
 };
 

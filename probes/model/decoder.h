@@ -11,6 +11,7 @@
 #include "probes/checkpoint/tensor_source.h"
 #include "probes/device/place.h"
 #include "probes/model/config.h"
+#include "probes/model/forward_hook.h"
 #include "probes/model/forward_plan.h"
 
 namespace couplingd {
@@ -34,6 +35,16 @@ class Decoder {
   // All logits of one sequence, [tokens, vocab] row by row. For comparisons with other
   // implementations.
   virtual Result<std::vector<float>> Logits(std::span<const TokenId> tokens) = 0;
+
+  // Logits of the token after `text`, [vocab]. Its first `known` tokens are the whole text of the
+  // call before and are not forwarded again; 0 begins another text. kUsage: they are not. Errors
+  // as of Run.
+  virtual Result<std::vector<float>> NextLogits(std::span<const TokenId> text,
+                                                std::size_t known) = 0;
+
+  // From now on every forward pass goes through the hook, which the caller keeps alive; nullptr:
+  // through none.
+  virtual void Attach(ForwardHook* hook) = 0;
 
   virtual const ModelConfig& config() const = 0;
 };

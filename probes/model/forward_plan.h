@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace couplingd {
@@ -42,5 +43,9 @@ struct ForwardPlan {
   std::vector<ForwardPack> packs;
   std::vector<TokenRead> reads;  // unique, in ascending order
 };
+
+// A text of which the first `known` < text.size() tokens were forwarded before and stay kept: the
+// last pack holds the rest as one segment, which stays kept too. Nothing is read.
+ForwardPlan GrowingText(std::span<const TokenId> text, std::size_t known);
 
 }  // namespace couplingd

@@ -11,7 +11,8 @@ TEST(MetricNames, TellSharesFromOtherNumbers) {
     EXPECT_TRUE(IsFractionMetric(name)) << name;
   }
   for (const char* name : {"ppl", "word_perplexity", "likelihood_difference", "bits_per_byte",
-                           "bleu", "ter", "eval_loss", "chrf", "sample_len", "log_odds"}) {
+                           "bleu", "ter", "eval_loss", "chrf", "sample_len", "log_odds",
+                           "layer_coupling_l12", "d_rep_l3", "competing_heads", "bottleneck"}) {
     EXPECT_FALSE(IsFractionMetric(name)) << name;
   }
 }

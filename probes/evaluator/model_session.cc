@@ -1,0 +1,142 @@
+#include "probes/evaluator/model_session.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/files.h"
+#include "probes/internals/reinitialised_source.h"
+#include "probes/worker/frames.h"
+
+namespace couplingd {
+namespace {
+
+constexpr int kTokenBudgetOnCpu = 2048;
+constexpr int kTokenBudgetOnCuda = 16384;
+
+// The element type that most of the weights are stored in.
+std::string WeightsDType(const TensorSource& source) {
+  const TensorInfo* largest = nullptr;
+  for (const TensorInfo& tensor : source.tensors()) {
+    if (largest == nullptr || tensor.bytes > largest->bytes) largest = &tensor;
+  }
+  return largest == nullptr ? std::string() : std::string(ToString(largest->dtype));
+}
+
+}  // namespace
+
+Status ModelSession::Open() {
+  config_ = TRY(FromOutside(settings_.model_config, ReadModelConfigFile()));
+  weights_ = TRY(OpenHfDirectory(settings_.checkpoint, {.read_roots = settings_.read_roots}));
+  tensors_ = weights_.source->tensors();
+  tokenizer_ = TRY(FromOutside(settings_.tokenizer, LoadTokenizer(settings_.tokenizer)));
+  return {};
+}
+
+Result<ModelConfig> ModelSession::ReadModelConfigFile() const {
+  const ConfinedFile file = TRY(OpenConfined(settings_.model_config, Roots()));
+  const JsonDocument json = TRY(ParseJson(TRY(ReadConfined(file)), settings_.model_config));
+  return ParseModelConfig(json, settings_.model_config);
+}
+
+ReadRoots ModelSession::Roots() const {
+  ReadRoots roots = settings_.read_roots;
+  roots.push_back(settings_.checkpoint);
+  roots.push_back(DirectoryName(settings_.model_config));
+  return roots;
+}
+
+Status ModelSession::ChooseDevice() {
+  place_ = TRY(ChoosePlace({.device = settings_.device,
+                            .dtype = settings_.dtype,
+                            .weights_dtype = WeightsDType(*weights_.source)}));
+  if (!place_.note.empty()) TRY(Note("device", place_.note));
+  if (settings_.threads > 0) SetComputeThreads(settings_.threads);
+  if (place_.cuda_index >= 0 && settings_.memory_limit_bytes > 0) {
+    const int code = place_.cuda.limit_memory(
+        place_.cuda_index, static_cast<std::uint64_t>(settings_.memory_limit_bytes));
+    if (code != 0) {
+      return Fail(ErrorKind::kUnavailable,
+                  fmt::format("cannot cap the memory of {}: {}", place_.DeviceName(),
+                              place_.cuda.error_text(code)));
+    }
+  }
+  EndStep("device");
+  return {};
+}
+
+Status ModelSession::Load() {
+  const HfWeights weights = std::move(weights_);
+  LoadedDecoder loaded = TRY(LoadDecoder(*weights.source, config_, place_,
+                                         {.memory_limit_bytes = settings_.memory_limit_bytes}));
+  TRY(weights.source->CheckUnchanged());
+  decoder_ = std::move(loaded.decoder);
+  weights_hash_ = std::move(loaded.weights_hash);
+  for (const std::string& note : loaded.notes) TRY(Note("weights", note));
+  EndStep("load");
+  return {};
+}
+
+Status ModelSession::LoadReinitialised(std::uint64_t seed) {
+  decoder_.reset();  // never two models in memory
+  const auto source = MakeReinitialisedSource(tensors_, config_, seed);
+  decoder_ = TRY(LoadDecoder(*source, config_, place_,
+                             {.memory_limit_bytes = settings_.memory_limit_bytes}))
+                 .decoder;
+  EndStep("reinitialise");
+  return {};
+}
+
+EncodeOptions ModelSession::Encoding() const {
+  EncodeOptions options{.bos = settings_.bos_mode,
+                        .max_length = static_cast<std::size_t>(config_.max_positions)};
+  if (!tokenizer_->bos_id() && !tokenizer_->eos_id()) {
+    const auto id = config_.bos_token_id ? config_.bos_token_id : config_.eos_token_id;
+    if (id) options.prefix_token = static_cast<TokenId>(*id);
+  }
+  return options;
+}
+
+int ModelSession::TokenBudget() const {
+  if (settings_.token_budget > 0) return settings_.token_budget;
+  return place_.cuda_index >= 0 ? kTokenBudgetOnCuda : kTokenBudgetOnCpu;
+}
+
+Status ModelSession::Note(std::string_view topic, std::string_view text) const {
+  return send_(NoteFrame(topic, text));
+}
+
+Status ModelSession::Progress(std::int64_t done, std::int64_t total, std::string_view task) const {
+  JsonWriter json;
+  json.BeginObject().Field("frame", "progress").Field("done", done).Field("total", total);
+  return send_(json.Field("task", task).EndObject().Text());
+}
+
+void ModelSession::WriteModel(JsonWriter& json) const {
+  json.Field("model_type", config_.model_type).Field("parameters", ParameterCount(config_));
+  json.Field("d_model", config_.hidden_size);
+  json.Field("device", place_.DeviceName()).Field("dtype", ToString(place_.type));
+}
+
+void ModelSession::WriteIdentity(JsonWriter& json) const {
+  json.Field("weights_hash", weights_hash_);
+  WriteModel(json);
+  json.Field("tokenizer_hash", tokenizer_->hash()).Field("bos", settings_.bos);
+}
+
+void ModelSession::EndStep(std::string_view name) {
+  seconds_.emplace_back(name, SecondsSince(step_.value_or(started_)));
+  step_ = clock_.Steady();
+}
+
+void ModelSession::WriteSeconds(JsonWriter& json) const {
+  json.Key("seconds").BeginObject();
+  for (const auto& [step, seconds] : seconds_) json.Field(step, seconds);
+  json.Field("total", SecondsSince(started_)).EndObject();
+}
+
+double ModelSession::SecondsSince(std::chrono::steady_clock::time_point start) const {
+  return std::chrono::duration<double>(clock_.Steady() - start).count();
+}
+
+}  // namespace couplingd

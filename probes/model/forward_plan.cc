@@ -1,0 +1,23 @@
+#include "probes/model/forward_plan.h"
+
+#include <limits>
+
+namespace couplingd {
+
+ForwardPlan GrowingText(std::span<const TokenId> text, std::size_t known) {
+  constexpr std::int32_t kForever = std::numeric_limits<std::int32_t>::max();
+  const auto begin = static_cast<std::int64_t>(known);
+  const auto end = static_cast<std::int64_t>(text.size());
+  ForwardPlan plan;
+  plan.tokens.assign(text.begin(), text.end());
+  if (begin > 0) {
+    plan.segments.push_back({0, begin, -1, 0, kForever});
+    plan.packs.push_back({0, 1, 0, begin, 0, 0});
+  }
+  const auto segment = static_cast<std::int32_t>(plan.segments.size());
+  plan.segments.push_back({begin, end, segment - 1, static_cast<std::int32_t>(begin), kForever});
+  plan.packs.push_back({segment, segment + 1, begin, end, 0, 0});
+  return plan;
+}
+
+}  // namespace couplingd
