@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <vector>
 
 #include "coupling/random.h"
@@ -49,9 +48,7 @@ Result<GroupEffect> TestGroups(const Eigen::VectorXd& values, std::span<const st
   Random random(seed);
   int as_large = 0;
   for (int i = 0; i < replicates; ++i) {
-    for (std::size_t last = group.size() - 1; last > 0; --last) {
-      std::swap(group[last], group[random.Index(last + 1)]);
-    }
+    random.Shuffle(group);
     as_large += OneWayF(centred, group, effect.groups) >= effect.f * (1 - 1e-12);
   }
   effect.p = (as_large + 1.0) / (replicates + 1.0);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "coupling/effective_dimension.h"
+#include "coupling/isocline.h"
 #include "coupling/phase.h"
 #include "coupling/random.h"
 #include "coupling/reproduce/lever_claims.h"
@@ -77,7 +78,8 @@ double ShareOfTriples(const std::vector<PanelModel>& models, double most,
     } while (rows[0] == rows[1] || rows[0] == rows[2] || rows[1] == rows[2]);
     Eigen::MatrixXd three(3, scores.cols());
     for (int k = 0; k < 3; ++k) three.row(k) = scores.row(static_cast<Eigen::Index>(rows[k]));
-    below += ParticipationRatio(SpreadEigenvalues(three, SpreadMatrix::kCovariance)) <= most;
+    const auto structure = DecomposeScores(three, ScoreMatrixKind::kCovariance);
+    below += structure && structure->effective_dimension <= most;
   }
   return static_cast<double>(below) / options.replicates;
 }
@@ -92,12 +94,11 @@ struct IsoclineCount {
 // The isocline taken at the smaller or the larger model of a step.
 IsoclineCount CountHits(const std::vector<FamilyStep>& steps, std::string_view family,
                         bool at_smaller) {
-  constexpr double kRatio = 0.187;  // a/b from OLMo, where γ is 0
   IsoclineCount count;
   for (const FamilyStep& step : steps) {
     if (!family.empty() && step.model->family != family) continue;
     const PanelModel& at = at_smaller ? *step.smaller : *step.model;
-    const bool above = *at.truthfulqa > std::sqrt(kRatio * *at.hellaswag);
+    const bool above = *at.truthfulqa > IsoclineTruthfulness(*at.hellaswag);
     ++count.steps;
     count.negative += step.gamma < 0;
     count.falling += above ? step.gamma < 0 : step.gamma > 0;
@@ -113,8 +114,8 @@ Claim PhaseDimensions(const PublishedData& data, const ReproduceOptions& options
   const auto tax = InPhase(models, Phase::kTax), turn = InPhase(models, Phase::kTransition);
   const auto bonus = InPhase(models, Phase::kBonus);
   const double p =
-      CompareDimensions(ScoreMatrix(tax, FiveScores()), ScoreMatrix(bonus, FiveScores()),
-                        {.replicates = options.replicates, .seed = options.seed});
+      TRY(CompareDimensions(ScoreMatrix(tax, FiveScores()), ScoreMatrix(bonus, FiveScores()),
+                            {.replicates = options.replicates, .seed = options.seed}));
   std::vector<ReproducedRow> rows;
   const auto add = [&](std::string_view phase, std::optional<double> published,
                        const std::vector<PanelModel>& own, std::string_view more) -> Status {
@@ -186,7 +187,7 @@ Claim IsoclineHits(const PublishedData& data, const ReproduceOptions&) {
                              smaller.bonus, larger.negative)});
   rows.push_back({.quantity = "isocline at OLMo-7B, √(0.187 · 0.764)",
                   .published = 0.3602,
-                  .recomputed = std::sqrt(0.187 * 0.764),
+                  .recomputed = IsoclineTruthfulness(0.764),
                   .verdict = kWrong,
                   .reason = "so that OLMo does not lie on it (its TruthfulQA is 0.360)"});
   return rows;

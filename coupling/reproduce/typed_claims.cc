@@ -3,7 +3,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "coupling/effective_dimension.h"
 #include "coupling/line_fit.h"
 #include "coupling/reproduce/lever_claims.h"
 #include "coupling/running_line.h"
@@ -100,7 +99,7 @@ Claim SoftMode(const PublishedData& data, const ReproduceOptions&) {
   const double first = typed[0].first[0], second = typed[0].second[0];
   rows.push_back({.quantity = "d_eff at 410M",
                   .published = (*typed[0].d_eff)[0],
-                  .recomputed = ParticipationRatio(Eigen::Vector2d(first, second)),
+                  .recomputed = std::pow(first + second, 2) / (first * first + second * second),
                   .verdict = kWrong,
                   .reason = "of the λ1 and λ2 that stand beside it, which already sum to 5"});
   rows.push_back({.quantity = "TruthfulQA loading of e2 at 12B",

@@ -114,14 +114,20 @@ TEST(EffectiveDimension, EqualsNumPy) {
   const JsonDocument document = fixtures::Read("levers.json");
   const JsonValue& entry = document["dimension"];
   const Eigen::MatrixXd scores = fixtures::Matrix(entry["scores"]);
-  const Eigen::VectorXd covariance = SpreadEigenvalues(scores, SpreadMatrix::kCovariance);
-  const Eigen::VectorXd correlation = SpreadEigenvalues(scores, SpreadMatrix::kCorrelation);
+  const auto covariance = DecomposeScores(scores, ScoreMatrixKind::kCovariance);
+  const auto correlation = DecomposeScores(scores, ScoreMatrixKind::kCorrelation);
+  ASSERT_TRUE(covariance && correlation);
   for (rapidjson::SizeType i = 0; i < entry["covariance"].Size(); ++i) {
-    ExpectClose(covariance[i], entry["covariance"][i], "covariance");
-    ExpectClose(correlation[i], entry["correlation"][i], "correlation");
+    ExpectClose(covariance->values[i], entry["covariance"][i], "covariance");
+    ExpectClose(correlation->values[i], entry["correlation"][i], "correlation");
   }
-  ExpectClose(ParticipationRatio(covariance), entry["d_eff"], "d_eff");
-  ExpectClose(ParticipationRatio(correlation), entry["d_eff_correlation"], "d_eff of r");
+  std::vector<std::string> families(scores.rows(), "one");
+  const auto of_covariance = MeasureDimension(scores, families, {});
+  const auto of_correlation =
+      MeasureDimension(scores, families, {.kind = ScoreMatrixKind::kCorrelation});
+  ASSERT_TRUE(of_covariance && of_correlation);
+  ExpectClose(of_covariance->value, entry["d_eff"], "d_eff");
+  ExpectClose(of_correlation->value, entry["d_eff_correlation"], "d_eff of r");
 }
 
 TEST(EffectiveDimension, RefusesFewModelsAndHoldsItsValue) {
@@ -147,8 +153,9 @@ TEST(EffectiveDimension, ARelabellingSeesADifferenceAndNotNone) {
       other(i, j) = random.Normal();
     }
   }
-  EXPECT_LT(CompareDimensions(line, cloud, {.replicates = 500}), 0.02);
-  EXPECT_GT(CompareDimensions(cloud, other, {.replicates = 500}), 0.02);
+  EXPECT_LT(*CompareDimensions(line, cloud, {.replicates = 500}), 0.02);
+  EXPECT_GT(*CompareDimensions(cloud, other, {.replicates = 500}), 0.02);
+  EXPECT_FALSE(CompareDimensions(cloud, Eigen::MatrixXd::Ones(5, 4), {.replicates = 10}));
 }
 
 TEST(Saturation, EqualsNumPyWithItsNull) {
