@@ -68,8 +68,8 @@ std::optional<PeerRun> PeerOf(const Advisable& own, const Advisable& other,
                               const std::vector<CouplingEstimate>& couplings) {
   const CouplingEstimate& mine = own.coupling.estimate;
   const CouplingEstimate& theirs = other.coupling.estimate;
-  if (theirs.axes != mine.axes || theirs.run == mine.run || theirs.over != CouplingOver::kSteps ||
-      !own.parameters || !other.parameters || !mine.tokens ||
+  if (theirs.axes != mine.axes || theirs.run == mine.run || mine.over != CouplingOver::kSteps ||
+      theirs.over != CouplingOver::kSteps || !own.parameters || !other.parameters || !mine.tokens ||
       !IsWithin(*own.parameters, *other.parameters, kSameSize)) {
     return std::nullopt;
   }
