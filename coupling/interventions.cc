@@ -34,6 +34,10 @@ std::optional<std::string> EquivalenceText(const CouplingEstimate& estimate,
       !ReferencePanel::HasAxes(estimate.axes)) {
     return std::nullopt;
   }
+  if (*estimate.low <= 0 && *estimate.high >= 0) {
+    return "scale equivalence against the web-trained families of the reference panel is "
+           "undetermined: γ may be 0";
+  }
   const double half = (*estimate.high - *estimate.low) / 2;
   if (!std::isfinite(half)) return std::nullopt;
   const auto found = EquateByCoupling(context.reference->web,
