@@ -204,10 +204,14 @@ std::string RenderFrontier(const JsonValue& answer, std::size_t width) {
     if (!rows || !rows->IsArray() || rows->Empty()) return;
     text += "\n" + title + RenderTable(*rows, layout, width);
   };
-  add("models",
-      fmt::format("x is {}, y is {}; a side only where h is more than chance\n",
-                  Printable(TextOf(answer, "x")), Printable(TextOf(answer, "y"))),
-      ModelLayout());
+  std::string axes;
+  for (const std::string& line :
+       Wrap(Printable(fmt::format("x is {}, y is {}; a side where h is more than chance",
+                                  TextOf(answer, "x"), TextOf(answer, "y"))),
+            width)) {
+    axes += line + "\n";
+  }
+  add("models", axes, ModelLayout());
   add("labs", "", LabLayout());
   add("saturation", "below σ = 0.2 the published rule rotates the benchmark\n", SaturationLayout());
   add("predictions", "published predictions, about releases after May 2026: none is decided\n",
