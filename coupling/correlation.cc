@@ -11,6 +11,7 @@ using Eigen::Index;
 using Eigen::VectorXd;
 
 double PearsonR(const VectorXd& x, const VectorXd& y) {
+  if (x.size() == 0) return std::numeric_limits<double>::quiet_NaN();
   const VectorXd u = x.array() - x.mean(), v = y.array() - y.mean();
   const double norm = u.norm() * v.norm();
   return norm > 0 ? std::clamp(u.dot(v) / norm, -1.0, 1.0)

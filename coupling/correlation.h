@@ -13,7 +13,7 @@
 
 namespace couplingd {
 
-// r alone; NaN where either side does not vary. x and y are of one length.
+// r alone; NaN where either side does not vary, or is empty. x and y are of one length.
 double PearsonR(const Eigen::VectorXd& x, const Eigen::VectorXd& y);
 
 struct Correlation {
