@@ -22,8 +22,9 @@ Result<std::string> AnswerFor(const FrontierCommand& command) {
   if (!command.table.empty()) {
     const std::string text = TRY(ReadFile(command.table, kMostBytes));
     const FrontierTable table = TRY(ReadFrontierTable(text, command.table, command.columns));
-    const FrontierReport report = TRY(AnalyseFrontier(table, command.options));
-    return FrontierAnswer(table, command.options, report, {});
+    const auto report = AnalyseFrontier(table, command.options);
+    if (!report) return std::unexpected(report.error().Within(command.table));
+    return FrontierAnswer(table, command.options, *report, {});
   }
   const FrontierData data = TRY(ShippedFrontier());
   const FrontierReport report = TRY(AnalyseFrontier(data.table, command.options));

@@ -172,9 +172,7 @@ Result<FrontierReport> AnalyseFrontier(const FrontierTable& table, const Frontie
   const Columns fitted = Select(table, IsFitted);
   if (fitted.x.size() < 4) {
     return Fail(ErrorKind::kInvalidData,
-                table.source +
-                    ": a frontier needs 4 models with both scores that are not marked "
-                    "post-cutoff");
+                "a frontier needs 4 models with both scores that are not marked post-cutoff");
   }
   FrontierReport report{.line = TRY(FitLine(fitted.x, fitted.y)),
                         .correlation = TRY(PearsonCorrelation(fitted.x, fitted.y, options.level))};

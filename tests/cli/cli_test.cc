@@ -200,6 +200,11 @@ TEST_F(CliTest, FrontierReadsATableOfOnesOwn) {
       << err();
   EXPECT_THAT(out(), HasSubstr("models of 3 labs"));
   EXPECT_EQ(Run({"frontier", "--x", "swe"}), 64);
+  const std::string flat = Write("flat.csv",
+                                 "name,lab,x,y\nA,L,0.5,0.6\nB,L,0.5,0.7\nC,M,0.5,0.8\n"
+                                 "D,M,0.5,0.9\n");
+  EXPECT_EQ(Run({"frontier", "--table", flat}), 65);
+  EXPECT_THAT(err(), HasSubstr("flat.csv: a line needs places that differ"));
   EXPECT_EQ(Run({"frontier", "--table", root_ + "/absent.csv"}), 65);
 }
 
