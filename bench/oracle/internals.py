@@ -7,7 +7,7 @@ in float64. Used in two ways, by an interpreter that has torch, transformers and
   python bench/oracle/internals.py fixtures tests/probes/internals/data
       writes tiny random models of the three families with what this script says about them;
   python bench/oracle/internals.py measure MODEL > expected.json
-      says it about the model in a directory, for bench/internals.
+      says it about the model in a directory; `compare` holds it against couplingctl's JSON (bench/internals).
 """
 
 import argparse
@@ -199,6 +199,47 @@ def measure(directory, strengths):
     return {"internals": internals(model, groups), "steering": steering(model, data, strengths)}
 
 
+# --- comparison with couplingctl ------------------------------------------------------------------------------------
+
+TOLERANCE = 1e-4
+
+
+def worst(pairs):
+    return max(abs(ours - theirs) for ours, theirs in pairs)
+
+
+def compare(folder, tokenizer):
+    """Prints the largest difference of each quantity; fails where one is above the tolerance."""
+    expected = json.loads((folder / "expected.json").read_text())
+    ours = json.loads((folder / "internals.json").read_text())["internals"]
+    theirs = expected["internals"]
+    layers = list(zip(ours["layers"], theirs["layers"], strict=True))
+    rows = [
+        ("layer coupling", worst((a["coupling"]["value"], b["coupling"]) for a, b in layers)),
+        ("centred coupling", worst((a["centred"]["value"], b["centred"]) for a, b in layers)),
+        ("competing share of a layer", worst((a["competing_share"], b["competing_share"]) for a, b in layers)),
+        ("head coupling", worst(pair for a, b in layers for pair in zip(a["head_coupling"], b["head_coupling"]))),
+        ("competing heads", worst((a["competing_heads"], b["competing_heads"]) for a, b in layers)),
+        ("d_rep, relative", worst((a["d_rep"]["value"] / b["d_rep"], 1) for a, b in layers)),
+        ("coupling before the output", abs(ours["bottleneck"]["hidden"]["value"] - theirs["hidden"])),
+        ("coupling after it", abs(ours["bottleneck"]["logits"]["value"] - theirs["logits"])),
+        ("coupling by rank", worst((a["coupling"]["value"], b[1])
+                                   for a, b in zip(ours["ranks"], theirs["ranks"], strict=True))),
+    ]
+    decode = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
+    for path in sorted(folder.glob("steer-*.json")):
+        steering = json.loads(path.read_text())["steering"]
+        texts = {text["strength"]: decode.decode(text["ids"]) for text in expected["steering"]["texts"]}
+        same = steering["without"] == texts[0.0] and steering["with"] == texts[steering["strength"]]
+        rows.append((f"texts at strength {steering['strength']:g} (0: the same)", 0.0 if same else 1.0))
+        rows.append(("mean length of a state, relative",
+                     abs(steering["mean_norm"] / expected["steering"]["mean_norm"] - 1)))
+    for name, difference in rows:
+        print(f"{name:36} {difference:10.2e}  {'ok' if difference <= TOLERANCE else 'DIFFERS'}")
+    if any(difference > TOLERANCE for _, difference in rows):
+        sys.exit(f"internals: a quantity differs by more than {TOLERANCE:g}")
+
+
 # --- fixtures -------------------------------------------------------------------------------------------------------
 
 TINY = dict(vocab_size=100)
@@ -268,7 +309,12 @@ def main():
     one = verbs.add_parser("measure")
     one.add_argument("model", type=pathlib.Path)
     one.add_argument("--strengths", default="0,1.5,3")
+    two = verbs.add_parser("compare")
+    two.add_argument("folder", type=pathlib.Path)
+    two.add_argument("--tokenizer", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
+    if arguments.verb == "compare":
+        return compare(arguments.folder, arguments.tokenizer)
     if arguments.verb == "fixtures":
         return write_fixtures(arguments.root)
     strengths = [float(word) for word in arguments.strengths.split(",")]
