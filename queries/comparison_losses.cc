@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cmath>
 
 #include "coupling/comparison.h"
@@ -9,8 +8,6 @@
 namespace couplingd {
 namespace {
 
-constexpr int kGroups = 200;
-
 // The smoothed loss at a place, with how far a group of the log lies off the run's power law.
 struct LossAt {
   double loss = 0;
@@ -18,19 +15,16 @@ struct LossAt {
   double dof = 0;
 };
 
-Result<std::optional<LossAt>> FindLoss(HistoryReader& history, const Run& run, bool by_tokens,
-                                       double place) {
+Result<std::optional<LossAt>> FindLoss(HistoryReader& history, const Run& run, std::int64_t step,
+                                       const std::optional<double>& tokens) {
   HistoryFilter filter;
   filter.run = run.name;
-  const auto curves = TRY(CollectLosses(history, filter));
+  const auto curves = TRY(SmoothedLosses(history, filter));
   const auto found = curves.find({run.name, run.generation});
-  if (found == curves.end() || found->second.has_tokens != by_tokens) return std::nullopt;
-  const LossCurve smooth = found->second.Smoothed(kGroups);
-  if (smooth.x.size() == 0) return std::nullopt;
-  // The last group's middle lies a little before the log's end.
-  const auto loss = smooth.At(std::min(place, smooth.x[smooth.x.size() - 1]));
-  const bool is_reached = place <= 1.02 * found->second.x[found->second.x.size() - 1];
-  if (!loss || !is_reached) return std::nullopt;
+  if (found == curves.end()) return std::nullopt;
+  const LossCurve& smooth = found->second;
+  const auto loss = smooth.At(smooth.has_tokens ? tokens.value_or(0) : static_cast<double>(step));
+  if (!loss) return std::nullopt;
   const auto law = FitLossLaw(smooth.x, smooth.loss, {.replicates = 1});
   if (!law) return std::nullopt;
   return LossAt{*loss, law->deviation * law->deviation, static_cast<double>(smooth.x.size() - 3)};
@@ -40,12 +34,8 @@ Result<std::optional<LossAt>> FindLoss(HistoryReader& history, const Run& run, b
 
 Result<std::optional<ComparedLine>> CompareLosses(HistoryReader& history, const Run& a,
                                                   const Run& b, const MatchedCheckpoints& match) {
-  const bool by_tokens = match.by == "tokens";
-  const auto place = [&](const std::optional<double>& tokens, std::int64_t step) {
-    return by_tokens ? *tokens : static_cast<double>(step);
-  };
-  const auto of_a = TRY(FindLoss(history, a, by_tokens, place(match.tokens_a, match.step_a)));
-  const auto of_b = TRY(FindLoss(history, b, by_tokens, place(match.tokens_b, match.step_b)));
+  const auto of_a = TRY(FindLoss(history, a, match.step_a, match.tokens_a));
+  const auto of_b = TRY(FindLoss(history, b, match.step_b, match.tokens_b));
   if (!of_a || !of_b) return std::nullopt;
   ComparedLine line{.kind = "score", .what = "training.loss"};
   line.a = of_a->loss;

@@ -77,7 +77,7 @@ void TestSignChange(const LossCurve& smooth, Row& row) {
   } else {
     row.Say(
         fmt::format("the loss steps by {:+.4f} at the sign change near {} {}, more than at {:.0f} "
-                    "% of {} other places: it is not blind to it",
+                    "% of {} other places: this speaks against a loss that is blind to it",
                     step.step, FormatCount(*row.change_at), noun, 100 * (1 - step.p), step.places));
   }
 }
@@ -144,7 +144,7 @@ std::optional<Row> FamilyRow(const std::vector<const LossCurve*>& curves) {
   std::vector<double> x, losses;
   for (const auto& [size, curve] : sizes) {
     const LossCurve smooth = curve->Smoothed(kGroups);
-    const auto loss = smooth.At(std::min(common, smooth.x[smooth.x.size() - 1]));
+    const auto loss = smooth.At(common);
     if (!loss) continue;
     x.push_back(size);
     losses.push_back(*loss);

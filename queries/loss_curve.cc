@@ -38,7 +38,8 @@ LossCurve MakeCurve(const std::vector<LossRow>& rows) {
 }  // namespace
 
 std::optional<double> LossCurve::At(double place) const {
-  if (x.size() == 0 || !(place >= x[0]) || place > x[x.size() - 1]) return std::nullopt;
+  if (x.size() == 0 || !(place >= x[0]) || place > 1.03 * x[x.size() - 1]) return std::nullopt;
+  if (place >= x[x.size() - 1]) return loss[x.size() - 1];
   const Index after = std::ranges::lower_bound(x, place) - x.begin();
   if (x[after] == place) return loss[after];
   const double share = std::log(place / x[after - 1]) / std::log(x[after] / x[after - 1]);

@@ -20,7 +20,8 @@ struct LossCurve {
   Eigen::VectorXd x;        // rising, above 0
   Eigen::VectorXd loss;
 
-  // Linear in log x between the two points around it; absent beyond the ends.
+  // Linear in log x between the two points around it; absent beyond the ends, but for the last 3 %:
+  // a smoothed curve ends at the middle of its last group.
   std::optional<double> At(double place) const;
   // The last two decades, averaged into at most `most` groups of equal width in log x.
   LossCurve Smoothed(int most) const;

@@ -95,7 +95,7 @@ TEST_F(ItemVerbs, CompareJudgesTheSecondRunAndReadsTheCheckpointsOwnFiles) {
   EXPECT_THAT(out_.str(), HasSubstr("largest learning_rate"));
   EXPECT_THAT(out_.str(), Not(HasSubstr("hidden_size")));
   EXPECT_THAT(out_.str(), HasSubstr("γ of arc.acc,tqa.acc"));
-  EXPECT_THAT(out_.str(), HasSubstr("6 lines were looked at"));
+  EXPECT_THAT(out_.str(), HasSubstr(" lines were looked at: at 95 %"));
   ASSERT_EQ(Run({"compare", "web", "curated", "--task", "arc", "--json"}), 0) << err_.str();
   EXPECT_THAT(out_.str(), Not(HasSubstr("\"tqa.acc\"")));
   EXPECT_EQ(Run({"compare", "web", "nobody"}), 65);
