@@ -6,6 +6,7 @@
 #include "alerts/sink.h"
 #include "cli/cells.h"
 #include "cli/commands.h"
+#include "cli/object_text.h"
 #include "cli/screen_text.h"
 #include "cli/views.h"
 

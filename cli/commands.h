@@ -47,15 +47,15 @@ void AddPackVerbs(CLI::App& app, CommandContext& context);      // pack build|ch
 void AddCompareVerb(CLI::App& app, CommandContext& context);    // compare
 void AddRescoreVerb(CLI::App& app, CommandContext& context);    // rescore
 void AddEvaluateVerb(CLI::App& app, CommandContext& context);   // evaluate
-void AddAlertVerbs(CLI::App& app, CommandContext& context);    // alerts list|why|test
-void AddWriteVerbs(CLI::App& app, CommandContext& context);    // import notify retry
-void AddConfigVerbs(CLI::App& app, CommandContext& context);   // check-config init
-void AddPackVerbs(CLI::App& app, CommandContext& context);     // pack build|check
-void AddCompareVerb(CLI::App& app, CommandContext& context);   // compare
-void AddRescoreVerb(CLI::App& app, CommandContext& context);   // rescore
-void AddEvaluateVerb(CLI::App& app, CommandContext& context);  // evaluate
-void AddPanelVerbs(CLI::App& app, CommandContext& context);    // panel reproduce
-void AddFrontierVerb(CLI::App& app, CommandContext& context);  // frontier
+void AddAlertVerbs(CLI::App& app, CommandContext& context);     // alerts list|why|test
+void AddWriteVerbs(CLI::App& app, CommandContext& context);     // import notify retry
+void AddConfigVerbs(CLI::App& app, CommandContext& context);    // check-config init
+void AddPackVerbs(CLI::App& app, CommandContext& context);      // pack build|check
+void AddCompareVerb(CLI::App& app, CommandContext& context);    // compare
+void AddRescoreVerb(CLI::App& app, CommandContext& context);    // rescore
+void AddEvaluateVerb(CLI::App& app, CommandContext& context);   // evaluate
+void AddPanelVerbs(CLI::App& app, CommandContext& context);     // panel reproduce
+void AddFrontierVerb(CLI::App& app, CommandContext& context);   // frontier
 
 // How an answer is shown: table unless --json or --csv.
 struct Format {

@@ -7,6 +7,7 @@
 #include "cli/cells.h"
 #include "cli/commands.h"
 #include "cli/gate.h"
+#include "cli/object_text.h"
 #include "cli/screen_text.h"
 #include "cli/views.h"
 

@@ -86,11 +86,6 @@ double StepBefore(const VectorXd& residuals, Index first, Index width) {
   return residuals.segment(first, width).mean() - residuals.segment(first - width, width).mean();
 }
 
-VectorXd Beside(const VectorXd& values, const VectorXd& control) {
-  const VectorXd c = control.array() - control.mean(), v = values.array() - values.mean();
-  return v - c * (c.dot(v) / c.squaredNorm());
-}
-
 }  // namespace
 
 double PowerLaw::operator()(double x) const { return floor + scale * std::pow(x, -exponent); }
@@ -148,19 +143,6 @@ std::optional<StepTest> TestStepAt(const VectorXd& x, const VectorXd& residuals,
   test.p = static_cast<double>(as_large + 1) / static_cast<double>(others.size() + 1);
   test.detectable = Quantile(std::move(others), 0.95);
   return test;
-}
-
-std::optional<PartialCorrelation> CorrelateGiven(const VectorXd& a, const VectorXd& b,
-                                                 const VectorXd& c, double level) {
-  if (a.size() < 6 || a.size() != b.size() || a.size() != c.size()) return std::nullopt;
-  if ((c.array() == c[0]).all()) return std::nullopt;
-  const VectorXd x = Beside(a, c), y = Beside(b, c);
-  const double scale = x.norm() * y.norm();
-  if (!(scale > 1e-14 * a.norm() * b.norm())) return std::nullopt;
-  const double value = std::clamp(x.dot(y) / scale, -1.0, 1.0);
-  const double spread = NormalCritical(level) / std::sqrt(static_cast<double>(a.size()) - 4);
-  const double z = std::atanh(std::clamp(value, -1 + 1e-15, 1 - 1e-15));
-  return PartialCorrelation{value, std::tanh(z - spread), std::tanh(z + spread)};
 }
 
 }  // namespace couplingd

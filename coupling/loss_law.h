@@ -52,13 +52,4 @@ struct StepTest {
 std::optional<StepTest> TestStepAt(const Eigen::VectorXd& x, const Eigen::VectorXd& residuals,
                                    double place, int width);
 
-// Correlation of a and b given c (partial), with Fisher's interval for n − 4 degrees of freedom.
-// Absent for fewer than 6 values or where one of them does not vary beside c.
-struct PartialCorrelation {
-  double value = 0;
-  double low = 0, high = 0;
-};
-std::optional<PartialCorrelation> CorrelateGiven(const Eigen::VectorXd& a, const Eigen::VectorXd& b,
-                                                 const Eigen::VectorXd& c, double level);
-
 }  // namespace couplingd

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "coupling/loss_law.h"
+#include "coupling/partial_correlation.h"
 #include "queries/analysis.h"
 #include "queries/loss_curve.h"
 #include "queries/parameters.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr int kGroups = 200;
 constexpr int kMostReplicates = 500;
 constexpr double kLevel = 0.95;
+constexpr std::size_t kFewestForPartial = 6;
 
 struct Row {
   std::string run, family, over, axes;
@@ -28,8 +30,8 @@ struct Row {
   std::optional<LossLaw> law;
   std::optional<double> change_at;
   std::optional<StepTest> step;
-  std::optional<PartialCorrelation> partial;
-  std::optional<std::int64_t> n;  // checkpoints behind `partial`
+  std::optional<Correlation> partial;  // of the axes, the loss held
+  std::optional<std::int64_t> n;       // checkpoints behind `partial`
   std::string reason;
 
   void Say(const std::string& sentence) { reason += (reason.empty() ? "" : "; ") + sentence; }
@@ -98,10 +100,14 @@ Status GivenTheLoss(const AxisSeries& series, const LossCurve& curve, const Loss
                                              static_cast<Eigen::Index>(values.size()));
   };
   row.n = static_cast<std::int64_t>(losses.size());
-  row.partial = CorrelateGiven(vector(reasoning), vector(truthfulness), vector(losses), kLevel);
-  if (!row.partial) {
-    row.Say(fmt::format("{} checkpoints have a loss; 6 are needed for the coupling given the loss",
-                        losses.size()));
+  if (losses.size() >= kFewestForPartial) {
+    const auto partial =
+        PartialCorrelation(vector(reasoning), vector(truthfulness), vector(losses), kLevel);
+    if (partial) row.partial = *partial;
+    if (!partial) row.Say("no coupling given the loss: " + partial.error().Text());
+  } else {
+    row.Say(fmt::format("{} checkpoints have a loss; {} are needed for the coupling given the loss",
+                        losses.size(), kFewestForPartial));
   }
   return {};
 }
@@ -182,12 +188,12 @@ void Write(JsonWriter& json, const Row& row) {
   json.Field("floor_high", law([](const LossLaw& l) { return l.floor.high; }));
   json.Field("deviation", law([](const LossLaw& l) { return l.deviation; }));
   json.Field("axes", text(row.axes)).Field("n", row.n);
-  const auto partial = [&](double PartialCorrelation::*member) {
-    return row.partial ? std::optional((*row.partial).*member) : std::nullopt;
+  const auto partial = [&](auto member) {
+    return row.partial ? std::optional<double>(member(*row.partial)) : std::nullopt;
   };
-  json.Field("partial", partial(&PartialCorrelation::value));
-  json.Field("partial_low", partial(&PartialCorrelation::low));
-  json.Field("partial_high", partial(&PartialCorrelation::high));
+  json.Field("partial", partial([](const Correlation& c) { return c.r; }));
+  json.Field("partial_low", partial([](const Correlation& c) { return c.interval.low; }));
+  json.Field("partial_high", partial([](const Correlation& c) { return c.interval.high; }));
   json.Field("change_at", row.change_at);
   json.Field("step", row.step ? std::optional(row.step->step) : std::nullopt);
   json.Field("step_p", row.step ? std::optional(row.step->p) : std::nullopt);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "cli/object_text.h"
 #include "cli/screen_text.h"
 
 namespace couplingd {

@@ -74,6 +74,17 @@ TEST(PartialCorrelation, EqualsTheRegressionWithTheControlInIt) {
   }
 }
 
+TEST(PartialCorrelation, EqualsTheCorrelationOfTheResiduals) {
+  const JsonDocument document = fixtures::Read("item_statistics.json");
+  const JsonValue& one = document["partial"];
+  const auto found = PartialCorrelation(fixtures::Vector(one["a"]), fixtures::Vector(one["b"]),
+                                        fixtures::Vector(one["c"]));
+  ASSERT_TRUE(found);
+  EXPECT_NEAR(found->r, one["value"].GetDouble(), 1e-12);
+  EXPECT_NEAR(found->interval.low, one["low"].GetDouble(), 1e-9);
+  EXPECT_NEAR(found->interval.high, one["high"].GetDouble(), 1e-9);
+}
+
 TEST(PartialCorrelation, RefusesAControlThatIsTheScoreItself) {
   const Eigen::Vector4d x(1, 2, 3, 5), y(2, 1, 4, 3);
   EXPECT_FALSE(PartialCorrelation(x, y, 2 * x));

@@ -74,18 +74,5 @@ TEST(LossLaw, AStepIsFoundWhereItIsAndNotWhereThereIsNone) {
   EXPECT_FALSE(TestStepAt(x.head(30), Eigen::VectorXd::Zero(30), 15, 10));
 }
 
-TEST(LossLaw, PartialCorrelationIsThatOfTheResiduals) {
-  const JsonDocument document = fixtures::Read("item_statistics.json");
-  const JsonValue& one = document["partial"];
-  const auto found = CorrelateGiven(fixtures::Vector(one["a"]), fixtures::Vector(one["b"]),
-                                    fixtures::Vector(one["c"]), 0.95);
-  ASSERT_TRUE(found);
-  EXPECT_NEAR(found->value, one["value"].GetDouble(), 1e-12);
-  EXPECT_NEAR(found->low, one["low"].GetDouble(), 1e-9);
-  EXPECT_NEAR(found->high, one["high"].GetDouble(), 1e-9);
-  const Eigen::VectorXd c = fixtures::Vector(one["c"]);
-  EXPECT_FALSE(CorrelateGiven(c, fixtures::Vector(one["b"]), c, 0.95));
-}
-
 }  // namespace
 }  // namespace couplingd
