@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/internals_verb.h"
 #include "cli/screen_text.h"
+#include "cli/steer_verb.h"
 
 namespace couplingd {
 namespace {
@@ -105,6 +106,7 @@ int RunCli(const std::vector<std::string>& arguments, const CliServices& service
   AddRescoreVerb(app, context);
   AddEvaluateVerb(app, context);
   AddInternalsVerb(app, context);
+  AddSteerVerb(app, context);
   AddPackVerbs(app, context);
   AddPanelVerbs(app, context);
   AddFrontierVerb(app, context);

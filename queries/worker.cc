@@ -89,6 +89,9 @@ std::string ToJson(const WorkerRequest& request) {
   JsonWriter json;
   json.BeginObject().Field("checkpoint", request.checkpoint);
   if (!request.task.empty()) json.Field("task", request.task);
+  if (const auto steering = ParseJson(request.steering, "steering"); steering) {
+    json.Field("steering", static_cast<const JsonValue&>(*steering));
+  }
   OrNull(json, "model_config", request.model_config);
   OrNull(json, "tokenizer", request.tokenizer);
   json.Key("packs").BeginArray();

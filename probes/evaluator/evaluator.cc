@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "probes/evaluator/evaluation.h"
 #include "probes/evaluator/internals_task.h"
+#include "probes/evaluator/steer_task.h"
 #include "probes/worker/evaluator_abi.h"
 #include "probes/worker/frames.h"
 
@@ -14,13 +15,15 @@ namespace couplingd {
 namespace {
 
 // The result frame.
-Result<std::string> Work(const EvaluationSettings& settings, const Clock& clock,
-                         const SendFrame& send) {
+Result<std::string> Work(const char* request_json, const EvaluationSettings& settings,
+                         const Clock& clock, const SendFrame& send) {
   switch (settings.task) {
     case WorkerTask::kEvaluate:
       return Evaluate(settings, clock, send);
     case WorkerTask::kInternals:
       return RunInternals(settings, clock, send);
+    case WorkerTask::kSteer:
+      return RunSteering(settings, TRY(ParseSteeringSettings(request_json)), clock, send);
   }
   return Fail(ErrorKind::kInternal, "there is no such task");
 }
@@ -30,7 +33,7 @@ Status EvaluateAndAnswer(const char* request_json, FrameWriter& frames) {
     const EvaluationSettings settings = TRY(ParseEvaluationSettings(request_json));
     const SystemClock clock;
     const SendFrame send = [&](std::string_view frame) { return frames.Write(frame); };
-    return frames.Write(TRY(Work(settings, clock, send)));
+    return frames.Write(TRY(Work(request_json, settings, clock, send)));
   } catch (const std::bad_alloc&) {
     return Fail(ErrorKind::kExhausted, "the evaluation ran out of memory",
                 "lower evaluation.token_budget, or give it more memory", /*retryable=*/true);

@@ -56,8 +56,9 @@ Result<BosMode> ParseBosMode(std::string_view word) {
 Result<WorkerTask> ParseTask(std::string_view word) {
   if (word == "evaluate") return WorkerTask::kEvaluate;
   if (word == "internals") return WorkerTask::kInternals;
+  if (word == "steer") return WorkerTask::kSteer;
   return Fail(ErrorKind::kInvalidData, fmt::format("request: field \"task\" is \"{}\"", word),
-              "use evaluate or internals");
+              "use evaluate, internals or steer");
 }
 
 }  // namespace

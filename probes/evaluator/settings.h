@@ -15,6 +15,7 @@ namespace couplingd {
 enum class WorkerTask {
   kEvaluate,
   kInternals,  // look inside and nothing else
+  kSteer,      // steer_task.h
 };
 
 struct EvaluationSettings {
