@@ -123,6 +123,9 @@ std::string RenderAlert(const JsonValue& alert, std::size_t width) {
   if (FindMember(alert, "ends_at")) text += Field("ended", TimeCell(alert, "ends_at") + " UTC");
   text += "\n" + Indented(TextOf(alert, "summary"), width, 0);
   text += Indented(TextOf(alert, "description"), width, 0);
+  if (const std::string why = TextOf(alert, "resolution"); !why.empty()) {
+    text += "\nwhy it ended\n" + Indented(why, width, 2);
+  }
   const JsonValue* interventions = FindMember(alert, "interventions");
   if (interventions && interventions->IsArray() && !interventions->Empty()) {
     text += "\nwhat might be done\n";

@@ -58,7 +58,9 @@ void WriteAlert(JsonWriter& json, const Alert& alert, const std::vector<Delivery
   json.Field("run", finding.run).Field("subject", finding.subject);
   json.Field("severity", ToString(finding.severity)).Field("summary", finding.summary);
   json.Field("description", finding.description).Field("starts_at", FormatTime(alert.starts_at));
-  json.Field("ends_at", TimeOrNull(alert.ends_at)).Field("test", alert.is_test);
+  json.Field("ends_at", TimeOrNull(alert.ends_at)).Key("resolution");
+  alert.resolution.empty() ? json.Null() : json.Value(alert.resolution);
+  json.Field("test", alert.is_test);
   json.Key("labels").BeginObject();
   for (const auto& [name, value] : finding.labels) json.Field(name, value);
   json.EndObject().Key("interventions");

@@ -106,6 +106,14 @@ TEST(Views, StatusAndAlertsSayWhatPhaseRulesMayHaveCost) {
   EXPECT_EQ(FalseAlarmText(*ParseJson("[]", "s")), "");
 }
 
+TEST(Views, AnAlertThatIsOverSaysWhy) {
+  const auto alert = ParseJson(
+      R"({"key":"k","sequence":2,"state":"resolved","summary":"s","description":"d",
+      "resolution":"The tax phase was left."})",
+      "a");
+  EXPECT_THAT(RenderAlert(*alert, 80), HasSubstr("why it ended\n  The tax phase was left.\n"));
+}
+
 TEST(ScreenText, WrapsAndShortensByColumns) {
   EXPECT_EQ(Wrap("aaa bbb cccccccc", 7), (std::vector<std::string>{"aaa bbb", "ccccccc", "c"}));
   EXPECT_EQ(Shorten("γγγγγγγγ", 5), "γγ…γγ");
