@@ -181,22 +181,23 @@ def greedy(model, prompt, layer, vector):
     return ids[start:], first.double().numpy()
 
 
-def steering(model, data, strengths):
+def steering(model, data, strengths, prompt):
     layer = len(model.layers) // 4
     direction, norm = truth_direction(model, data, layer)
-    prompt = STEERED_PROMPT + data["suffix"]
+    prompt = prompt or STEERED_PROMPT + data["suffix"]
     texts = []
     for strength in strengths:
         ids, logits = greedy(model, prompt, layer, None if strength == 0 else strength * direction)
         texts.append({"strength": strength, "ids": ids, "logits": logits[:64].tolist()})
-    return {"layer": layer, "prompt": prompt, "direction": direction.tolist(), "mean_norm": norm, "texts": texts}
+    return {"layer": layer, "prompt": prompt, "direction": direction.tolist(), "mean_norm": norm, "texts": texts,
+            "eos": model.model.config.eos_token_id}
 
 
-def measure(directory, strengths):
+def measure(directory, strengths, prompt=None):
     torch.manual_seed(0)
     data, groups = prompts()
     model = Model(directory)
-    return {"internals": internals(model, groups), "steering": steering(model, data, strengths)}
+    return {"internals": internals(model, groups), "steering": steering(model, data, strengths, prompt)}
 
 
 # --- comparison with couplingctl ------------------------------------------------------------------------------------
@@ -206,6 +207,10 @@ TOLERANCE = 1e-4
 
 def worst(pairs):
     return max(abs(ours - theirs) for ours, theirs in pairs)
+
+
+def until(ids, end):
+    return ids[:ids.index(end)] if end in ids else ids
 
 
 def compare(folder, tokenizer):
@@ -229,7 +234,9 @@ def compare(folder, tokenizer):
     decode = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
     for path in sorted(folder.glob("steer-*.json")):
         steering = json.loads(path.read_text())["steering"]
-        texts = {text["strength"]: decode.decode(text["ids"]) for text in expected["steering"]["texts"]}
+        texts = {text["strength"]: decode.decode(until(text["ids"], expected["steering"]["eos"]),
+                                                 skip_special_tokens=False)
+                 for text in expected["steering"]["texts"]}
         same = steering["without"] == texts[0.0] and steering["with"] == texts[steering["strength"]]
         rows.append((f"texts at strength {steering['strength']:g} (0: the same)", 0.0 if same else 1.0))
         rows.append(("mean length of a state, relative",
@@ -309,6 +316,7 @@ def main():
     one = verbs.add_parser("measure")
     one.add_argument("model", type=pathlib.Path)
     one.add_argument("--strengths", default="0,1.5,3")
+    one.add_argument("--prompt", help="the text that is steered")
     two = verbs.add_parser("compare")
     two.add_argument("folder", type=pathlib.Path)
     two.add_argument("--tokenizer", type=pathlib.Path, required=True)
@@ -318,7 +326,7 @@ def main():
     if arguments.verb == "fixtures":
         return write_fixtures(arguments.root)
     strengths = [float(word) for word in arguments.strengths.split(",")]
-    json.dump(measure(arguments.model, strengths), sys.stdout)
+    json.dump(measure(arguments.model, strengths, arguments.prompt), sys.stdout)
 
 
 if __name__ == "__main__":

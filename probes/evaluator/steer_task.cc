@@ -170,6 +170,7 @@ class Steering {
     if (strength_ != 0 && std::ranges::find(strengths, strength_) == strengths.end()) {
       strengths.push_back(strength_);
     }
+    std::ranges::sort(strengths);
     const Eigen::VectorXf random = RandomDirection(direction_.unit.size(), kRandomSeed);
     for (const double strength : strengths) {
       rows_.push_back(

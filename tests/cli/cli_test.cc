@@ -273,6 +273,41 @@ echo '{"frame":"exit","code":0,"signal":0,"text":"exit code 0"}'
             64);
 }
 
+TEST_F(CliTest, InternalsShowsLayersRecordsThemAndFindsThemAgain) {
+  const std::string probe = Write("couplingd-probe", R"SH(#!/bin/sh
+cat > "$(dirname "$0")/request.json"
+echo '{"frame":"result","weights_hash":"w","tokenizer_hash":"t","model_type":"gpt2","device":"cpu","dtype":"fp32","bos":"auto","scorer":"1","parameters":1000,"d_model":8,"packs":[{"name":"internals:p","hash":"h","plan_hash":"","scores_hash":"","scores":[{"task":"internals:p","metric":"layer_coupling_l1","value":0.75,"stderr":0.05,"n":100}]}],"report":{"internals":{"protocol":"p","layers":[{"layer":1,"coupling":{"value":0.75,"low":0.7,"high":0.8},"relabelled":{"mean":0.98},"reinitialised":0.2,"verdict":"stands","competing_heads":2,"d_rep":{"value":7.25}}],"competing_heads":{"count":2,"of":4,"relabelled":{"mean":0.5,"low":0,"high":1},"reinitialised":0}}}}'
+echo '{"frame":"exit","code":0,"signal":0,"text":"exit code 0"}'
+)SH");
+  std::filesystem::permissions(probe, std::filesystem::perms::owner_all);
+  const std::string checkpoint = root_ + "/out/checkpoint-7";
+  std::filesystem::create_directories(checkpoint);
+  ASSERT_EQ(Run({"internals", checkpoint, "--probe", probe, "--record", "--db", root_ + "/state"}),
+            0)
+      << err();
+  EXPECT_THAT(out(), HasSubstr("[0.70, 0.80]"));
+  EXPECT_THAT(out(), HasSubstr("stands"));
+  EXPECT_THAT(out(), HasSubstr("2 of 4 heads compete"));
+  EXPECT_THAT(ReadFile(root_ + "/request.json").value(), HasSubstr(R"("task":"internals")"));
+  ASSERT_EQ(Run({"internals", "out", "--db", root_ + "/state"}), 0) << err();
+  EXPECT_THAT(out(), HasSubstr("0.75"));
+  EXPECT_THAT(out(), HasSubstr("run out at step 7, from the history"));
+  EXPECT_EQ(Run({"internals", "absent", "--db", root_ + "/state"}), 65);
+  EXPECT_THAT(err(), HasSubstr("no run of that name has internals"));
+}
+
+TEST_F(CliTest, SteerRefusesWhatMakesNoSense) {
+  const std::string empty = Write("empty.txt", "\n  \n");
+  const std::string some = Write("some.txt", "What?\n");
+  EXPECT_EQ(Run({"steer", "--checkpoint", root_}), 64);
+  EXPECT_THAT(err(), HasSubstr("add --prompt, --sweep or --grade"));
+  EXPECT_EQ(Run({"steer", "--checkpoint", root_, "--sweep", empty}), 65);
+  EXPECT_THAT(err(), HasSubstr("empty.txt: there is no prompt in it"));
+  EXPECT_EQ(Run({"steer", "--checkpoint", root_, "--sweep", some, "--sample"}), 64);
+  EXPECT_EQ(Run({"steer", "--checkpoint", root_, "--prompt", "x", "--record"}), 64);
+  EXPECT_THAT(err(), HasSubstr("add --grade"));
+}
+
 TEST_F(CliTest, EvaluateTellsHowAProbeFailed) {
   const std::string probe = Write("couplingd-probe", R"SH(#!/bin/sh
 echo '{"frame":"error","kind":"invalid_data","message":"model.safetensors: truncated","hint":"","retryable":false}'
