@@ -235,14 +235,14 @@ void CriticalSizes(const Trajectories& families) {
 
 int Main(int argc, char** argv) {
   CLI::App app("Forecasts of known scores against baselines");
-  std::string panel, pythia, cases;
-  app.add_option("--panel", panel)->required();
+  std::string pythia, cases;
   app.add_option("--pythia", pythia)->required();
   app.add_option("--cases", cases)->required();
   CLI11_PARSE(app, argc, argv);
-  const auto families = ReadFamilies(panel, {"HS", "TQA"});
+  const auto families = PanelFamilies({&PanelModel::hellaswag, &PanelModel::truthfulqa});
   const auto runs = ReadRuns(pythia);
-  const auto others = ReadFamilies(panel, {"HS", "ARC", "WG", "MMLU"});
+  const auto others = PanelFamilies({&PanelModel::hellaswag, &PanelModel::arc_challenge,
+                                     &PanelModel::winogrande, &PanelModel::mmlu});
   const auto listed = ReadLines(cases);
   for (const auto* problem :
        {families ? nullptr : &families.error(), runs ? nullptr : &runs.error(),

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <sstream>
 
 #include "base/files.h"
@@ -79,28 +78,18 @@ double Reaches(const ScoreTrajectory& family, double level) {
 
 }  // namespace
 
-Result<std::vector<ScoreTrajectory>> ReadFamilies(const std::string& panel,
-                                                  const std::vector<std::string>& columns) {
-  // What the panel is cleaned of: second rows of a model, models of another recipe, a tuned model.
-  static const std::set<std::string> kExcluded = {"Llama3-8B", "Llama3-70B", "GPT-J-6B",
-                                                  "GPT-NeoX-20B", "Phi-3-mini-4k"};
-  const JsonDocument document = TRY(ParseJsonFile(panel));
-  std::vector<std::string> order;
-  std::map<std::string, std::vector<Row>> rows;
-  for (const JsonValue& model : document["models"].GetArray()) {
-    if (kExcluded.contains(TRY(GetString(model, "name", panel)))) continue;
-    const std::string family = TRY(GetString(model, "family", panel));
-    Row row{std::log10(TRY(GetDouble(model, "N_B", panel)) * 1e9), {}};
-    for (const std::string& column : columns) {
-      const auto score = TRY(FindDouble(model, column, panel));
-      if (score) row.scores.push_back(*score / 100);
-    }
-    if (row.scores.size() < columns.size()) continue;
-    if (!rows.contains(family)) order.push_back(family);
-    rows[family].push_back(std::move(row));
-  }
+Result<std::vector<ScoreTrajectory>> PanelFamilies(const std::vector<PanelScore>& columns) {
+  std::vector<PanelModel> models = WithAll(CleanedPanel(TRY(ShippedBasePanel())), columns);
+  // The listed baselines were made from the consolidated table without the two models that it files
+  // under Pythia; each is a recipe of one size.
+  std::erase_if(models, [](const PanelModel& model) {
+    return !model.StandsIn("consolidated") || model.Has("wrong-family");
+  });
   std::vector<ScoreTrajectory> families;
-  for (const std::string& family : order) families.push_back(MakeTrajectory(family, rows[family]));
+  for (const std::string& family : FamiliesOf(models)) {
+    const std::vector<PanelModel> sizes = FamilyOf(models, family);
+    families.push_back({family, LogSizesOf(sizes), ScoreMatrix(sizes, columns)});
+  }
   return families;
 }
 

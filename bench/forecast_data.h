@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "base/result.h"
+#include "coupling/panel/base_panel.h"
 #include "coupling/score_methods.h"
 
 namespace couplingd {
 
 // The families of the cleaned panel, smallest size first; columns as named.
-Result<std::vector<ScoreTrajectory>> ReadFamilies(const std::string& panel,
-                                                  const std::vector<std::string>& columns);
+Result<std::vector<ScoreTrajectory>> PanelFamilies(const std::vector<PanelScore>& columns);
 
 // Runs over their steps (the untrained start left out), columns as `tasks`, reasoning first.
 struct BenchRuns {

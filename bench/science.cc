@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "coupling/correlation.h"
+#include "coupling/effective_dimension.h"
 #include "coupling/fieller.h"
 #include "coupling/ode.h"
 #include "coupling/ode_panel.h"
@@ -105,6 +106,13 @@ Result<Numbers> Pearson(const JsonValue& in) {
   return Numbers{found.r, found.p, found.interval.low, found.interval.high};
 }
 
+Result<Numbers> Principal(const JsonValue& in) {
+  const SpreadMatrix which =
+      in["correlation"].GetBool() ? SpreadMatrix::kCorrelation : SpreadMatrix::kCovariance;
+  const VectorXd eigenvalues = SpreadEigenvalues(Matrix(in["scores"]), which);
+  return Numbers(eigenvalues.begin(), eigenvalues.end());
+}
+
 Result<Numbers> Integrated(const JsonValue& in) {
   const OdeModel model{.degree = 2, .coefficients = Matrix(in["coefficients"])};
   const VectorXd start = Vector(in["start"]), at = Vector(in["at"]);
@@ -126,10 +134,9 @@ Result<Numbers> PartialPooling(const JsonValue& in) {
 
 // One entry per section of science.py; a section more is a function here and one there.
 const std::map<std::string, std::function<Result<Numbers>(const JsonValue&)>> kSections = {
-    {"stlsq", Stlsq},           {"york", York},
-    {"fieller", Fieller},       {"quantiles", Quantiles},
-    {"critical", Critical},     {"polynomial", Polynomials},
-    {"pearson", Pearson},       {"integrate", Integrated},
+    {"stlsq", Stlsq},           {"york", York},         {"fieller", Fieller},
+    {"quantiles", Quantiles},   {"critical", Critical}, {"polynomial", Polynomials},
+    {"pearson", Pearson},       {"pca", Principal},     {"integrate", Integrated},
     {"pooling", PartialPooling}};
 
 Result<std::string> Run(const std::string& path) {

@@ -32,6 +32,8 @@ constexpr Filter kFilters[] = {
     {"since", "Not older than 7d, or since 2026-11-01"},
     {"generation", "Generation of a run that was rewound: a number, or all"},
     {"limit", "At most so many rows"},
+    {"at",
+     "Size (families) or tokens (runs) to forecast scores at: 12B; twice the last by default"},
 };
 
 struct ReadVerb {
@@ -40,6 +42,7 @@ struct ReadVerb {
   std::vector<std::string_view> filters;
   bool plot = false, gate = false, recompute = false;
   std::string_view example;
+  std::vector<Filter> flags = {};  // that are set or not
 };
 
 const std::vector<ReadVerb>& ReadVerbs() {
@@ -95,11 +98,15 @@ const std::vector<ReadVerb>& ReadVerbs() {
        "couplingctl coupling --family pythia --axes arc_easy.acc,winogrande.acc --over scale"},
       {"forecast",
        "Where the coupling changes sign: N_c of families, D_c of runs",
-       {"run", "family", "axes", "generation"},
+       {"run", "family", "axes", "over", "task", "metric", "at", "generation"},
        false,
        false,
        true,
-       "couplingctl forecast --family pythia"},
+       "couplingctl forecast --family pythia\n"
+       "  couplingctl forecast --run pythia-1b --benchmarks --at 600B",
+       {{"benchmarks", "Forecast the score of every benchmark (or of --task) instead"},
+        {"panel", "Learn from the shipped panel of base models too (families)"},
+        {"terms", "Show the terms of the ODE, and the share of the ensemble that keeps each"}}},
       {"audit",
        "The checks of a published result on your own: relabelling, leave-one-out, other metrics …",
        {"name", "axes", "generation"},
@@ -145,6 +152,13 @@ Result<int> RunGate(const CommandContext& context, const Gate& gate, const JsonV
   return static_cast<int>(result.verdict);
 }
 
+// `forecast` answers with places of a sign change, with scores, or with terms.
+std::string_view ViewOf(const ReadVerb& verb, const JsonValue& rows) {
+  if (verb.name != "forecast" || rows.Empty()) return verb.name;
+  const std::string quantity = TextOf(rows[0], "quantity");
+  return quantity == "score" ? "forecast-scores" : quantity == "ode" ? "forecast-terms" : verb.name;
+}
+
 Result<int> Read(const CommandContext& context, const ReadVerb& verb, const ReadOptions& options) {
   std::optional<Gate> gate;
   if (!options.gate.empty()) gate = TRY(ParseGate(options.gate));
@@ -173,7 +187,7 @@ Result<int> Read(const CommandContext& context, const ReadVerb& verb, const Read
     context.Print(verb.name == "history" ? PlotHistory(answer, context.terminal.columns, ascii)
                                          : PlotCoupling(answer, context.terminal.columns, ascii));
   } else {
-    TRY(PrintRows(context, options.format, verb.name, answer));
+    TRY(PrintRows(context, options.format, ViewOf(verb, answer), answer));
   }
   return gate ? RunGate(context, *gate, answer) : Result<int>(0);
 }
@@ -186,6 +200,12 @@ void AddReadVerb(CLI::App& app, CommandContext& context, const ReadVerb& verb) {
     const bool is_positional = filter.option == "name";
     command->add_option(is_positional ? "NAME" : fmt::format("--{}", filter.option),
                         options->parameters[std::string(filter.option)], std::string(filter.help));
+  }
+  for (const Filter& flag : verb.flags) {
+    command->add_flag_callback(
+        fmt::format("--{}", flag.option),
+        [options, name = std::string(flag.option)] { options->parameters[name] = "1"; },
+        std::string(flag.help));
   }
   options->format.AddTo(*command);
   if (verb.plot) command->add_flag("--plot", options->plot, "Draw it in the terminal");

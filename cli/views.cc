@@ -40,6 +40,17 @@ Column Interval() {
   return {"interval", [](const JsonValue& row) { return IntervalCell(row); }, true};
 }
 
+Column ScoreInterval() {
+  return {"95 % interval",
+          [](const JsonValue& row) {
+            const std::string metric = TextOf(row, "metric");
+            if (!FindMember(row, "low")) return std::string(kAbsent);
+            return fmt::format("[{}, {}]", ScoreText(NumberOf(row, "low"), metric),
+                               ScoreText(NumberOf(row, "high"), metric));
+          },
+          true};
+}
+
 // The metric of one axis of "reasoning,truthfulness".
 std::string AxisOf(const JsonValue& row, int axis) {
   const std::string axes = TextOf(row, "axes");
@@ -315,6 +326,20 @@ std::vector<View> MakeViews() {
        {"family", "run", "axes", "quantity", "method", "value", "low", "high", "level",
         "p_crossing", "horizon", "n", "reason", "low80", "high80", "state", "p_passed", "observed"},
        "no forecast to show; choose axes with --axes TASK.METRIC,TASK.METRIC"},
+      {"forecast-scores",
+       {{Subject(), TaskAndMetric(), Count("at", "at"), Score("last", "last"),
+         Score("forecast", "value"), ScoreInterval(), Text("method", "method")},
+        Reason},
+       {"family", "run", "over", "task", "metric", "at", "method", "value", "low", "high", "level",
+        "low80", "high80", "last", "observed", "n", "past", "past_error", "reason"},
+       "no benchmark to forecast"},
+      {"forecast-terms",
+       {{Subject(), Text("rate of", "equation"), Text("term", "term"),
+         Number("coefficient", "value"), Interval(), Number("kept", "inclusion")},
+        Reason},
+       {"family", "run", "axes", "over", "equation", "term", "value", "low", "high", "level",
+        "inclusion", "threshold", "n", "reason"},
+       "no terms to show"},
       {"alerts",
        {{{"alert", [](const JsonValue& row) { return TextOf(row, "key").substr(0, 8); }},
          Cell("state", "state", TextCell),

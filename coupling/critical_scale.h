@@ -36,7 +36,8 @@ Result<Forecast> ForecastByUShape(const AxisSeries& series, CouplingOver over,
                                   const ForecastOptions& options);
 
 // "line": γ = A·log10 N + B over consecutive places, fitted without a ratio as
-// ΔT = (A·x + B)·ΔR, so that pairs whose reasoning hardly moved count little; N_c = 10^(−B/A).
+// ΔT = (A·x + B)·ΔR, so that pairs whose reasoning hardly moved count little; N_c = 10^(−B/A). The
+// reason says so where Fieller's set of −B/A (fieller.h) has no end.
 Result<Forecast> ForecastByLine(const AxisSeries& series, CouplingOver over,
                                 const ForecastOptions& options);
 

@@ -154,8 +154,11 @@ Result<OdeFit> FitOdeAtThreshold(const OdeRows& rows, int degree, double thresho
 }
 
 Result<OdeFit> FitOde(const VectorXd& x, const MatrixXd& scores, int degree) {
-  const OdeRows rows = MakeOdeRows(x, scores);
-  const Index terms = OdeTerms(scores.cols(), degree);
+  return FitOdeRows(MakeOdeRows(x, scores), degree);
+}
+
+Result<OdeFit> FitOdeRows(const OdeRows& rows, int degree) {
+  const Index terms = OdeTerms(rows.states.cols(), degree);
   if (rows.states.rows() <= terms) {
     return Fail(ErrorKind::kInvalidData,
                 fmt::format("{} intervals for {} coefficients per equation leave no degrees of "

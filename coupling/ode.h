@@ -38,6 +38,8 @@ struct OdeFit {
 // Sparse fit (stlsq.h) whose threshold is the one with the least leave-one-interval-out error, the
 // sparser on ties. Refuses unless there are more intervals than terms: no degrees of freedom.
 Result<OdeFit> FitOde(const Eigen::VectorXd& x, const Eigen::MatrixXd& scores, int degree);
+// The same from intervals that are made already, of one trajectory or of several.
+Result<OdeFit> FitOdeRows(const OdeRows& rows, int degree);
 // The same with a given threshold.
 Result<OdeFit> FitOdeAtThreshold(const OdeRows& rows, int degree, double threshold);
 

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "coupling/critical_scale.h"
+#include "coupling/fieller.h"
 #include "coupling/forecast_places.h"
 #include "coupling/statistics.h"
 
@@ -52,6 +53,22 @@ double KnownVariance(const ScoreSample& sample, const RunningLine& line, const V
            2 * gamma * difference(sample.cross, j);
   }
   return sum / static_cast<double>(x.size());
+}
+
+// True where the lines (intercept, slope) of the replicates leave the zero of γ without an end:
+// Fieller's set of −intercept/slope is no interval.
+bool IsUnbounded(const RunningLine& line, const Eigen::MatrixX2d& replicates, double level,
+                 int dof) {
+  const Eigen::MatrixX2d centred = replicates.rowwise() - replicates.colwise().mean();
+  const Eigen::Matrix2d covariance =
+      centred.transpose() * centred / static_cast<double>(replicates.rows() - 1);
+  const auto set = FiellerInterval({.numerator = -line.intercept,
+                                    .denominator = line.slope,
+                                    .variance_numerator = covariance(0, 0),
+                                    .variance_denominator = covariance(1, 1),
+                                    .covariance = -covariance(0, 1)},
+                                   StudentCritical(level, dof));
+  return !set || set->shape != FiellerShape::kInterval;
 }
 
 // The zero of γ between the pairs before and after the least truthfulness.
@@ -162,14 +179,22 @@ Result<Forecast> ForecastByLine(const AxisSeries& series, CouplingOver over,
                             static_cast<int>(x.size()) - 2, KnownVariance(scores, line, x));
   Random random(options.seed);
   CrossingSample sample;
+  Eigen::MatrixX2d lines(scores.Replicates(), 2);
   for (Index b = 0; b < scores.Replicates(); ++b) {
     const VectorXd moved_reasoning =
         reasoning + Differences(scores.reasoning.draws.row(b).transpose());
     const VectorXd moved_truthfulness =
         smooth + Differences(scores.truthfulness.draws.row(b).transpose()) + noise.Draw(random);
-    sample.Add(FitWithoutRatio(x, moved_reasoning, moved_truthfulness).Crossing(), places.horizon);
+    const RunningLine moved = FitWithoutRatio(x, moved_reasoning, moved_truthfulness);
+    lines.row(b) << moved.intercept, moved.slope;
+    sample.Add(moved.Crossing(), places.horizon);
   }
   FillForecast(sample, places.forecast);
+  if (places.forecast.value &&
+      IsUnbounded(line, lines, places.forecast.level, static_cast<int>(x.size()) - 2)) {
+    places.forecast.reason =
+        "Fieller's set has no end: the slope of γ is not told from 0, it may never cross";
+  }
   return places.forecast;
 }
 

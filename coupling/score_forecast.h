@@ -15,7 +15,7 @@ struct ScoreForecastOptions {
   // What a past forecast is compared with: the next place (sizes of a family), or the place at the
   // distance nearest to the one asked for (checkpoints of a run).
   bool next_place = true;
-  int least_past = 8;  // past forecasts without which there is no interval
+  int least_past = 5;  // past forecasts without which there is no interval
 };
 
 struct ScoreForecast {

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "queries/analysis.h"
+#include "queries/forecast_answers.h"
 #include "queries/loss_curve.h"
 #include "queries/parameters.h"
 
@@ -108,6 +109,13 @@ Result<std::string> AnswerCoupling(const QueryContext& context) {
 }
 
 Result<std::string> AnswerForecast(const QueryContext& context) {
+  const auto asks = [&](const char* name) { return context.parameters.contains(name); };
+  if (asks("terms")) return AnswerOdeTerms(context);
+  if (asks("benchmarks") || asks("task") || asks("metric") || asks("at") || asks("panel")) {
+    return AnswerScoreForecasts(context);
+  }
+  const std::optional<CouplingOver> over =
+      asks("over") ? std::optional(TRY(ParseOver(context.parameters))) : std::nullopt;
   const HistoryFilter filter = SeriesFilter(TRY(ParseFilter(context.parameters, context.clock)));
   JsonWriter json;
   json.BeginArray();
@@ -120,6 +128,7 @@ Result<std::string> AnswerForecast(const QueryContext& context) {
                       .forecasts;
     }
     for (const Forecast& forecast : forecasts) {
+      if (over && forecast.run.empty() != (*over == CouplingOver::kScale)) continue;
       json.BeginObject().Field("family", forecast.family).Key("run");
       forecast.run.empty() ? json.Null() : json.Value(forecast.run);
       json.Field("axes", forecast.axes).Field("quantity", forecast.quantity);

@@ -19,6 +19,7 @@ import pandas
 import pysindy
 import statsmodels.api as sm
 from scipy import integrate, optimize, stats
+from statsmodels.multivariate.pca import PCA
 from statsmodels.regression.mixed_linear_model import MixedLMParams
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -110,6 +111,16 @@ def _():
         x, y = rng.multivariate_normal([0, 0], [[1, r], [r, 1]], n).T
         found = stats.pearsonr(x, y)
         yield f"{n} points", {"x": x, "y": y}, [found.statistic, found.pvalue, *found.confidence_interval(0.95)]
+
+
+@section("pca", "principal components", versions("statsmodels"), 1e-8)
+def _():
+    rng = np.random.default_rng(9)
+    for n, k in ((8, 5), (40, 3), (27, 5)):
+        scores = rng.normal(size=(n, k)) @ rng.normal(size=(k, k)) * 0.05 + 0.4
+        for correlation in (False, True):
+            found = PCA(scores, standardize=correlation, demean=True).eigenvals / (n if correlation else n - 1)
+            yield f"{n} x {k}, correlation {correlation}", {"scores": scores, "correlation": correlation}, np.sort(found)[::-1]
 
 
 @section("integrate", "integration and sign change", versions("scipy") + " (DOP853)", 1e-5)
