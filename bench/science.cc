@@ -11,7 +11,7 @@
 
 #include "base/json.h"
 #include "coupling/correlation.h"
-#include "coupling/effective_dimension.h"
+#include "coupling/eigenstructure.h"
 #include "coupling/fieller.h"
 #include "coupling/ode.h"
 #include "coupling/ode_panel.h"
@@ -107,9 +107,9 @@ Result<Numbers> Pearson(const JsonValue& in) {
 }
 
 Result<Numbers> Principal(const JsonValue& in) {
-  const SpreadMatrix which =
-      in["correlation"].GetBool() ? SpreadMatrix::kCorrelation : SpreadMatrix::kCovariance;
-  const VectorXd eigenvalues = SpreadEigenvalues(Matrix(in["scores"]), which);
+  const ScoreMatrixKind kind =
+      in["correlation"].GetBool() ? ScoreMatrixKind::kCorrelation : ScoreMatrixKind::kCovariance;
+  const VectorXd eigenvalues = TRY(DecomposeScores(Matrix(in["scores"]), kind)).values;
   return Numbers(eigenvalues.begin(), eigenvalues.end());
 }
 
