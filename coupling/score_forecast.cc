@@ -168,13 +168,17 @@ double Combine(const VectorXd& weights, const VectorXd& values) {
   return weight > 0 ? sum / weight : kNone;
 }
 
-// Errors of the weighted mean, its weights learnt from the other trajectories each time.
+// Errors of the weighted mean, its weights learnt from the other trajectories each time; where
+// there is but one trajectory, from its other forecasts.
 VectorXd EnsembleErrors(const PastForecasts& past, const VectorXd& guesses) {
   VectorXd errors(past.Count());
   VectorXd weights;
+  const bool is_alone = past.Count() > 0 && past.group.front() == past.group.back();
   for (Index c = 0; c < past.Count(); ++c) {
-    if (c == 0 || past.group[c] != past.group[c - 1]) {
-      weights = Weights(past, guesses, [&](Index k) { return past.group[k] != past.group[c]; });
+    if (is_alone || c == 0 || past.group[c] != past.group[c - 1]) {
+      weights = Weights(past, guesses, [&](Index k) {
+        return is_alone ? k != c : past.group[k] != past.group[c];
+      });
     }
     errors[c] = Combine(weights, past.errors.row(c).transpose());
   }

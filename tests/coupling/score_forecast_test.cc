@@ -59,6 +59,15 @@ TEST(ScoreMethods, AreExactOnWhatTheyAssume) {
   }
 }
 
+TEST(ForecastScore, ASingleFamilyLearnsFromItsOwnPast) {
+  ScoreTrajectory line{"line", VectorXd::LinSpaced(8, 8, 10.1), MatrixXd(8, 1)};
+  for (Index k = 0; k < 8; ++k) line.scores(k, 0) = 0.2 + 0.1 * (line.positions[k] - 8);
+  const ScoreForecast forecast = ForecastScore(std::vector<ScoreTrajectory>{}, line, 10.4, 0);
+  ASSERT_TRUE(forecast.value) << forecast.reason;
+  EXPECT_NEAR(*forecast.value, 0.44, 1e-6);
+  EXPECT_EQ(forecast.past, 6);
+}
+
 TEST(ForecastScore, HoldsWhatItSaysAndBeatsTheLastValue) {
   int held80 = 0, held95 = 0, total = 0;
   double missed = 0, last = 0;
