@@ -60,7 +60,7 @@ Result<WorkerRequest> MakeRequest(const EvaluateCommand& command,
       request.packs.push_back(std::move(folder));
   }
   if (command.limit) request.evaluation.limit_items = command.limit;
-  request.internals = command.internals;
+  if (command.internals) request.evaluation.internals = true;
   if (!command.samples.empty()) {
     std::error_code ignored;
     request.samples =

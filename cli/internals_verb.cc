@@ -278,10 +278,9 @@ Result<int> ShowStored(const CommandContext& context, const InternalsCommand& co
     step = std::max(step.value_or(0), static_cast<std::int64_t>(*NumberOf(score, "step")));
   }
   if (!step) {
-    return Fail(
-        ErrorKind::kNotFound,
-        fmt::format("\"{}\" is no directory, and no run of that name has internals", run),
-        "name a checkpoint's directory, or record them: couplingctl internals DIR --record");
+    return Fail(ErrorKind::kNotFound,
+                fmt::format("\"{}\" is no directory, and no run of that name has internals", run),
+                "name a checkpoint's directory, or set evaluation.internals in the configuration");
   }
   const JsonDocument rows = TRY(StoredRows(scores, *step));
   PrintLayers(context, command.format, rows);

@@ -60,6 +60,7 @@ struct EvaluationConfig {
   int threads = 0;                            // 0: half of the cores, at least one
   int token_budget = 0;                       // tokens forwarded at once; 0: chosen for the device
   std::optional<std::uint64_t> memory_limit;  // bytes of GPU memory, or of RAM on a CPU
+  bool internals = false;                     // look inside every checkpoint too
   std::optional<int> limit_items;  // a seeded subset of each task, the same for the whole run
   std::uint64_t seed = 1;
   std::chrono::milliseconds timeout{std::chrono::hours(6)};

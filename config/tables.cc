@@ -222,6 +222,9 @@ const Table<EvaluationConfig>& EvaluationTable() {
           1),
       IntegerKey("seed", &EvaluationConfig::seed, "Draws that subset.", 0,
                  std::numeric_limits<std::int64_t>::max()),
+      FlagKey("internals", &EvaluationConfig::internals,
+              "Look inside too: layer coupling, competing heads and the dimension of hidden states "
+              "become scores of the task internals:PROTOCOL, as couplingctl internals shows them."),
       DurationKey("timeout", &EvaluationConfig::timeout, "Longest time for one evaluation.",
                   seconds(1)),
       IntegerKey("attempts", &EvaluationConfig::attempts,

@@ -107,7 +107,7 @@ std::string ToJson(const WorkerRequest& request) {
                                 ? std::optional<std::int64_t>(*evaluation.limit_items)
                                 : std::nullopt);
   json.Field("seed", evaluation.seed).Field("memory_limit_bytes", evaluation.memory_limit);
-  json.Field("internals", request.internals);
+  json.Field("internals", evaluation.internals);
   json.Field("timeout_s", static_cast<std::int64_t>(evaluation.timeout.count() / 1000));
   json.Key("read_roots").BeginArray();
   for (const std::string& root : request.read_roots) json.Value(root);

@@ -17,9 +17,8 @@ namespace couplingd {
 
 // The request of one evaluation, as couplingd-probe reads it on stdin.
 struct WorkerRequest {
-  std::string task;        // empty: evaluate on the packs; or internals, steer
-  std::string steering;    // of the task steer: what is asked, a JSON object
-  bool internals = false;  // evaluate and look inside too
+  std::string task;      // empty: evaluate on the packs; or internals, steer
+  std::string steering;  // of the task steer: what is asked, a JSON object
   std::string checkpoint;
   std::string model_config;  // empty: the checkpoint's own
   std::string tokenizer;     // empty: the checkpoint's own

@@ -101,7 +101,7 @@ class Evaluator {
   static Result<T> InternalsError(Result<T> result) {
     if (result) return result;
     Error error = result.error().Within("the inside of the model");
-    if (error.hint.empty()) error.hint = "it can be left out: evaluate without internals";
+    if (error.hint.empty()) error.hint = "without evaluation.internals it is not looked at";
     return std::unexpected(std::move(error));
   }
 

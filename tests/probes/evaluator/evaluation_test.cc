@@ -124,6 +124,19 @@ TEST(Evaluation, ReportsATruncatedShardAndWritesNothing) {
   EXPECT_TRUE(ListDirectory(tiny.scores())->empty());
 }
 
+TEST(Evaluation, PromptsThatTheModelCannotTakeFailBeforeAnythingIsScored) {
+  const TinyCheckpoint tiny;  // 64 positions, a token a character
+  EvaluationSettings settings = tiny.Settings(TinyPack());
+  settings.internals = true;
+  const Answer answer = Ask(settings);
+  ASSERT_FALSE(answer.result);
+  EXPECT_EQ(answer.result.error().kind, ErrorKind::kInvalidData);
+  EXPECT_THAT(answer.result.error().message,
+              AllOf(HasSubstr("the inside of the model"), HasSubstr("the model takes 64")));
+  EXPECT_THAT(answer.result.error().hint, HasSubstr("evaluation.internals"));
+  EXPECT_FALSE(answer.frames.contains("start"));
+}
+
 TEST(Evaluation, StopsWhenNobodyListens) {
   const TinyCheckpoint tiny;
   int frames = 0;
