@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "queries/queries.h"
@@ -14,7 +15,8 @@ using ::testing::HasSubstr;
 
 class ForecastAnswers : public ::testing::Test {
  protected:
-  ForecastAnswers() : history_(::testing::TempDir() + "/forecast_answers") {
+  ForecastAnswers()
+      : history_(::testing::TempDir() + "forecast_answers-" + std::to_string(::getpid())) {
     for (int size = 1; size <= 4; ++size) {
       history_.Add({.run = "web-" + std::to_string(size),
                     .family = "web",
