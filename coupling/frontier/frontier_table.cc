@@ -166,8 +166,8 @@ Result<std::optional<double>> ParseReleaseDate(std::string_view date) {
   const auto year = Digits(date.substr(0, 4), 4);
   const auto month = date.size() > 4 ? Digits(date.substr(5, 2), 2) : std::optional(1);
   const auto day = date.size() > 7 ? Digits(date.substr(8), 2) : std::optional(1);
-  const bool separated =
-      (date.size() == 4 || date[4] == '-') && (date.size() <= 7 || date[7] == '-');
+  const bool separated = date.size() == 4 || (date.size() >= 7 && date[4] == '-' &&
+                                              (date.size() == 7 || date[7] == '-'));
   if (!year || !month || !day || !separated || *month < 1 || *month > 12 || *day < 1 || *day > 31) {
     return Fail(ErrorKind::kInvalidData,
                 fmt::format("\"{}\" is none of 2025, 2025-04 and 2025-04-16", date));

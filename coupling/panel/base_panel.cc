@@ -74,9 +74,10 @@ class RowReader {
 };
 
 Result<PanelModel> ReadModel(const RowReader& row) {
-  PanelModel model{.model = TRY(row.Name("model")),
-                   .family = TRY(row.Name("family")),
-                   .parameters = TRY(row.Count("parameters"))};
+  PanelModel model;
+  model.model = TRY(row.Name("model"));
+  model.family = TRY(row.Name("family"));
+  model.parameters = TRY(row.Count("parameters"));
   const auto width = TRY(row.Number("d_model", 1e6));
   if (width) model.d_model = static_cast<int>(*width);
   model.hellaswag = TRY(row.Score("hellaswag"));
@@ -93,7 +94,9 @@ Result<PanelModel> ReadModel(const RowReader& row) {
 }
 
 Result<PanelFlaw> ReadFlaw(const RowReader& row) {
-  PanelFlaw flaw{.name = TRY(row.Name("flaw")), .explanation = TRY(row.Name("explanation"))};
+  PanelFlaw flaw;
+  flaw.name = TRY(row.Name("flaw"));
+  flaw.explanation = TRY(row.Name("explanation"));
   const std::string treatment = TRY(row.Name("treatment"));
   for (const auto known :
        {FlawTreatment::kKept, FlawTreatment::kCorrected, FlawTreatment::kExcluded}) {
@@ -105,7 +108,9 @@ Result<PanelFlaw> ReadFlaw(const RowReader& row) {
 }
 
 Result<PanelLoss> ReadLoss(const RowReader& row) {
-  PanelLoss loss{.parameters = TRY(row.Count("parameters")), .source = TRY(row.Name("source"))};
+  PanelLoss loss;
+  loss.parameters = TRY(row.Count("parameters"));
+  loss.source = TRY(row.Name("source"));
   const auto value = TRY(row.Number("loss", 100));
   if (!value) return row.Problem("loss", "is empty");
   loss.loss = *value;
@@ -150,9 +155,10 @@ bool PanelModel::Has(std::string_view flaw) const { return Contains(flaws, flaw)
 
 Result<BasePanel> ReadBasePanel(std::string_view models_csv, std::string_view flaws_csv,
                                 std::string_view losses_csv) {
-  BasePanel panel{.models = TRY(ReadRows(models_csv, "base_models.csv", ReadModel)),
-                  .flaws = TRY(ReadRows(flaws_csv, "flaws.csv", ReadFlaw)),
-                  .pythia_losses = TRY(ReadRows(losses_csv, "pythia_losses.csv", ReadLoss))};
+  BasePanel panel;
+  panel.models = TRY(ReadRows(models_csv, "base_models.csv", ReadModel));
+  panel.flaws = TRY(ReadRows(flaws_csv, "flaws.csv", ReadFlaw));
+  panel.pythia_losses = TRY(ReadRows(losses_csv, "pythia_losses.csv", ReadLoss));
   for (const PanelModel& model : panel.models) {
     for (const std::string& flaw : model.flaws) {
       if (std::ranges::find(panel.flaws, flaw, &PanelFlaw::name) != panel.flaws.end()) continue;

@@ -34,9 +34,11 @@ Status CheckOptions(const ReproduceOptions& options, const std::vector<Reproduct
 }  // namespace
 
 Result<PublishedData> ShippedData() {
-  return PublishedData{.base = TRY(ShippedBasePanel()),
-                       .frontier = TRY(ShippedFrontier()),
-                       .levers = TRY(ShippedLevers())};
+  PublishedData data;
+  data.base = TRY(ShippedBasePanel());
+  data.frontier = TRY(ShippedFrontier());
+  data.levers = TRY(ShippedLevers());
+  return data;
 }
 
 Result<std::vector<ReproducedRow>> Reproduce(const PublishedData& data,
