@@ -96,15 +96,18 @@ class EndToEnd : public testing::Test {
 
   ProcessOutput Once() const { return Call({Program("couplingd"), "--once", config_}); }
 
-  // Every evaluation takes two seconds longer and leaves a line in a file.
-  void SlowDown() const {
-    const std::string script = JoinPath(directory_, "slow-probe");
-    ASSERT_TRUE(WriteFileAtomically(script,
-                                    "#!/bin/sh\nif [ \"$1\" = evaluate ]; then echo started >> " +
-                                        JoinPath(directory_, "started") + "; sleep 2; fi\nexec " +
-                                        Program("couplingd-probe") + " \"$@\"\n",
-                                    0755));
+  // Every evaluation leaves a line in a file and waits until LetThemEnd().
+  void HoldEvaluations() const {
+    const std::string script = JoinPath(directory_, "held-probe");
+    const std::string text =
+        "#!/bin/sh\nif [ \"$1\" = evaluate ]; then\n  echo started >> " +
+        JoinPath(directory_, "started") + "\n  while [ ! -e " + JoinPath(directory_, "may_end") +
+        " ]; do sleep 0.05; done\nfi\nexec " + Program("couplingd-probe") + " \"$@\"\n";
+    ASSERT_TRUE(WriteFileAtomically(script, text, 0755));
     Configure("rules:\n", "executor: {kind: command, command: [" + script + "]}\nrules:\n");
+  }
+  void LetThemEnd() const {
+    ASSERT_TRUE(WriteFileAtomically(JoinPath(directory_, "may_end"), "", 0644));
   }
   std::ptrdiff_t Started() const {
     const auto lines = ReadFile(JoinPath(directory_, "started"));
@@ -270,7 +273,7 @@ TEST_F(EndToEnd, ABadConfigurationLeavesTheOldOneLiveAndSaysSo) {
 }
 
 TEST_F(EndToEnd, AnEvaluationGoesOnAcrossAReloadThatDoesNotConcernIt) {
-  SlowDown();
+  HoldEvaluations();
   Lay(20);
   StartDaemon();
   ASSERT_TRUE(Eventually([&] { return States() == "20 evaluating"; })) << States();
@@ -278,6 +281,7 @@ TEST_F(EndToEnd, AnEvaluationGoesOnAcrossAReloadThatDoesNotConcernIt) {
   daemon_->Signal(SIGHUP);
   ASSERT_TRUE(Eventually([&] { return Log().find("reloaded /") != std::string::npos; }));
   EXPECT_EQ(States(), "20 evaluating");
+  LetThemEnd();
   EXPECT_TRUE(Eventually([&] { return States() == "20 evaluated"; })) << States();
   EXPECT_EQ(Ask("checkpoints")[0]["attempts"].GetInt(), 1);
   EXPECT_EQ(Started(), 1);
@@ -285,13 +289,14 @@ TEST_F(EndToEnd, AnEvaluationGoesOnAcrossAReloadThatDoesNotConcernIt) {
 }
 
 TEST_F(EndToEnd, AReloadThatAsksForAnotherEvaluationStopsTheOneUnderWay) {
-  SlowDown();
+  HoldEvaluations();
   Lay(20);
   StartDaemon();
   ASSERT_TRUE(Eventually([&] { return States() == "20 evaluating"; })) << States();
   Configure("threads: 1", "threads: 2");
   daemon_->Signal(SIGHUP);
   ASSERT_TRUE(Eventually([&] { return Started() == 2; }));
+  LetThemEnd();
   EXPECT_TRUE(Eventually([&] { return States() == "20 evaluated"; })) << States();
   EXPECT_EQ(Ask("checkpoints")[0]["attempts"].GetInt(), 1);
   EXPECT_TRUE(EndDaemon().ok());
