@@ -44,7 +44,9 @@ class FrontierReader {
       : table_(table), columns_(columns) {}
 
   Result<FrontierModel> Read(const CsvRow& row) const {
-    FrontierModel model{.name = TRY(Name(row, "name")), .lab = TRY(Name(row, "lab"))};
+    FrontierModel model;
+    model.name = TRY(Name(row, "name"));
+    model.lab = TRY(Name(row, "lab"));
     model.date = Optional(row, "date");
     auto year = ParseReleaseDate(model.date);
     if (!year) return Problem(row, "date", year.error().message);
