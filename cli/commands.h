@@ -32,22 +32,7 @@ struct CommandContext {
 void AddReadVerbs(CLI::App& app,
                   CommandContext& context);  // status runs checkpoints scores history …
 void AddAlertVerbs(CLI::App& app, CommandContext& context);     // alerts list|why|test
-void AddWriteVerbs(CLI::App& app, CommandContext& context);     // import notify retry
-void AddConfigVerbs(CLI::App& app, CommandContext& context);    // check-config init
-void AddPackVerbs(CLI::App& app, CommandContext& context);      // pack build|check
-void AddCompareVerb(CLI::App& app, CommandContext& context);    // compare
-void AddRescoreVerb(CLI::App& app, CommandContext& context);    // rescore
-void AddEvaluateVerb(CLI::App& app, CommandContext& context);   // evaluate
-void AddPanelVerbs(CLI::App& app, CommandContext& context);     // panel reproduce
-void AddAlertVerbs(CLI::App& app, CommandContext& context);     // alerts list|why|test
 void AddImportLoss(CLI::App& import, CommandContext& context);  // import loss
-void AddWriteVerbs(CLI::App& app, CommandContext& context);     // import notify retry
-void AddConfigVerbs(CLI::App& app, CommandContext& context);    // check-config init
-void AddPackVerbs(CLI::App& app, CommandContext& context);      // pack build|check
-void AddCompareVerb(CLI::App& app, CommandContext& context);    // compare
-void AddRescoreVerb(CLI::App& app, CommandContext& context);    // rescore
-void AddEvaluateVerb(CLI::App& app, CommandContext& context);   // evaluate
-void AddAlertVerbs(CLI::App& app, CommandContext& context);     // alerts list|why|test
 void AddWriteVerbs(CLI::App& app, CommandContext& context);     // import notify retry
 void AddConfigVerbs(CLI::App& app, CommandContext& context);    // check-config init
 void AddPackVerbs(CLI::App& app, CommandContext& context);      // pack build|check
