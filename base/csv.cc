@@ -120,4 +120,14 @@ Result<std::size_t> CsvTable::Column(std::string_view name) const {
   return static_cast<std::size_t>(found - header_.begin());
 }
 
+std::vector<std::string> Words(const std::string& field) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < field.size();) {
+    const std::size_t end = std::min(field.find(' ', begin), field.size());
+    if (end > begin) words.push_back(field.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
 }  // namespace couplingd

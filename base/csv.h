@@ -37,4 +37,7 @@ class CsvTable {
   std::vector<CsvRow> rows_;
 };
 
+// The words of a field that lists several, blanks between them.
+std::vector<std::string> Words(const std::string& field);
+
 }  // namespace couplingd

@@ -15,16 +15,6 @@ namespace {
 
 using Eigen::Index;
 
-std::vector<std::string> Words(const std::string& text) {
-  std::vector<std::string> words;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    if (end > begin) words.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return words;
-}
-
 // One row of a table, field by field, with errors that name file, line and field.
 class RowReader {
  public:
