@@ -141,7 +141,7 @@ class DeliveryLoop::Impl {
  private:
   struct Worker {
     Worker(std::shared_ptr<Sink> s, std::chrono::steady_clock::time_point now)
-        : sink(std::move(s)), bucket(sink->MessagePace(), now) {}
+        : sink(std::move(s)), bucket(sink->Traits().pace, now) {}
     const std::shared_ptr<Sink> sink;
     // Shared with store tasks, which may outlive the loop; they run one after the other.
     const std::shared_ptr<SinkMemory> memory = std::make_shared<SinkMemory>();
@@ -185,12 +185,13 @@ class DeliveryLoop::Impl {
     if (outcome.result == DeliveryResult::kCancelled) return;
     std::optional<Delivery> recorded;
     do {
-      if (recorded = Record(stop, worker, notification.delivery, outcome); recorded) break;
+      if (recorded = Record(stop, worker, notification.news.front().delivery, outcome); recorded)
+        break;
       Pause(stop, kStoreRetry);
     } while (!stop.stop_requested());
     if (!hooks_.on_attempt) return;
-    hooks_.on_attempt({worker.sink->Name(), notification.delivery.delivery_id,
-                       notification.delivery.attempts + 1, outcome, took,
+    hooks_.on_attempt({worker.sink->Name(), notification.delivery_id,
+                       notification.news.front().delivery.attempts + 1, outcome, took,
                        recorded && recorded->state == "dead"});
   }
 
@@ -302,11 +303,14 @@ std::vector<TestAnswer> SendTestAlert(const std::vector<std::shared_ptr<Sink>>& 
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     threads.emplace_back([&, i] {
-      Notification notification{alert, {}, false};
       const std::string& sink = sinks[i]->Name();
-      notification.delivery.delivery_id = HashHex(fmt::format("test:{}:{}", sink, now));
-      notification.delivery.sink = sink;
-      notification.delivery.alert_key = alert.key;
+      Notification notification;
+      notification.delivery_id = HashHex(fmt::format("test:{}:{}", sink, now));
+      AlertNews& news = notification.news.emplace_back();
+      news.alert = alert;
+      news.delivery.delivery_id = notification.delivery_id;
+      news.delivery.sink = sink;
+      news.delivery.alert_key = alert.key;
       const auto begin = clock.Steady();
       answers[i].sink = sink;
       answers[i].outcome = sinks[i]->Send(notification, stop);

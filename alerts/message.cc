@@ -87,10 +87,12 @@ std::optional<std::string> TimeOrNull(UnixMillis time) {
 
 }  // namespace
 
-std::string_view StateWord(const Notification& notification) {
-  if (notification.alert.is_test) return "TEST";
-  if (notification.alert.state == AlertState::kFiring) return "FIRING";
-  return notification.told_firing ? "RESOLVED" : "FIRED AND RESOLVED";
+std::string_view StateWord(const AlertNews& news) {
+  if (news.alert.is_test) return "TEST";
+  if (news.alert.state == AlertState::kFiring) {
+    return news.delivery.repeat > 0 ? "STILL FIRING" : "FIRING";
+  }
+  return news.told_firing ? "RESOLVED" : "FIRED AND RESOLVED";
 }
 
 std::string LookCommand(const Finding& finding) {
@@ -101,19 +103,20 @@ std::string LookCommand(const Finding& finding) {
 }
 
 std::string RenderWebhook(const Notification& notification) {
-  const Alert& alert = notification.alert;
+  const AlertNews& news = notification.news.front();
+  const Alert& alert = news.alert;
   const Finding& finding = alert.finding;
   const bool resolved = alert.state == AlertState::kResolved;
   JsonWriter json;
   json.BeginObject()
       .Field("version", "1")
       .Field("type", TypeOf(alert))
-      .Field("delivery_id", notification.delivery.delivery_id)
+      .Field("delivery_id", notification.delivery_id)
       .Field("key", alert.key)
       .Field("sequence", alert.sequence)
       .Field("state", ToString(alert.state))
       .Field("test", alert.is_test)
-      .Field("fired_and_resolved", resolved && !notification.told_firing)
+      .Field("fired_and_resolved", resolved && !news.told_firing)
       .Field("severity", ToString(finding.severity))
       .Field("rule", finding.rule)
       .Field("kind", finding.kind)

@@ -33,6 +33,8 @@ struct DeliveryOutcome {
   // What the peer answered or why there was no answer: printable, at most 200 characters of the
   // peer's, no secret.
   std::string text;
+  // Kept with what was delivered and handed back with later news of the same alerts; no secret.
+  std::string receipt;
 };
 
 // How often a sink may be called: `burst` at once, then `per_second`.
@@ -41,13 +43,24 @@ struct Pace {
   int burst = 20;
 };
 
+struct SinkTraits {
+  Pace pace;
+  int most_alerts = 1;  // of one message that is no digest
+  bool takes_charts = false;
+  // Where the peer forgets what it was told: Refresh is called so often.
+  std::optional<std::chrono::milliseconds> refresh_every;
+};
+
 // Thread-safe. Send takes at most the sink's timeout plus what the system's resolver takes.
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual const std::string& Name() const = 0;
-  virtual Pace MessagePace() const = 0;
+  virtual SinkTraits Traits() const = 0;
   virtual DeliveryOutcome Send(const Notification& notification, std::stop_token stop) = 0;
+  // Says again how the alerts stand that this sink has acknowledged: those that fire, and those
+  // that were resolved in the last 15 minutes. Nothing is recorded of it.
+  virtual DeliveryOutcome Refresh(const std::vector<Alert>&, std::stop_token) { return {}; }
 };
 
 // What sinks are made with; all outlive the sinks.

@@ -140,8 +140,8 @@ std::string NumberText(double value) {
   return whole ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
 }
 
-Fields FieldsOf(const Notification& notification) {
-  const Alert& alert = notification.alert;
+Fields FieldsOf(const AlertNews& news) {
+  const Alert& alert = news.alert;
   const Finding& finding = alert.finding;
   Fields fields = {{finding.labels.contains("run") ? "Run" : "Run or family", finding.run},
                    {"Severity", std::string(ToString(finding.severity))},
@@ -160,10 +160,9 @@ Fields FieldsOf(const Notification& notification) {
   return fields;
 }
 
-std::string HeadlineOf(const Notification& notification) {
-  const Finding& finding = notification.alert.finding;
-  return fmt::format("{} ({}): {}", StateWord(notification), ToString(finding.severity),
-                     finding.summary);
+std::string HeadlineOf(const AlertNews& news) {
+  const Finding& finding = news.alert.finding;
+  return fmt::format("{} ({}): {}", StateWord(news), ToString(finding.severity), finding.summary);
 }
 
 // A block quote would swallow what follows, and backticks would end the code.
@@ -187,9 +186,10 @@ struct Frame {
 };
 
 Frame FrameOf(const Notification& notification) {
-  const Alert& alert = notification.alert;
+  const AlertNews& news = notification.news.front();
+  const Alert& alert = news.alert;
   const Finding& finding = alert.finding;
-  const std::string headline = HeadlineOf(notification);
+  const std::string headline = HeadlineOf(news);
   Frame frame;
   frame.before.push_back(Header(Clamp(headline, kSlackHeaderLimit, true)));
   if (alert.is_test) {
@@ -202,7 +202,7 @@ Frame FrameOf(const Notification& notification) {
   if (alert.state == AlertState::kResolved) {
     frame.before.push_back(Section("*It is over:* " + Clamp(alert.resolution, kResolutionLimit)));
   }
-  frame.after.push_back(FieldsBlock(FieldsOf(notification)));
+  frame.after.push_back(FieldsBlock(FieldsOf(news)));
   const std::string actions = ActionsOf(finding);
   if (alert.state == AlertState::kFiring && !actions.empty()) {
     frame.after.push_back(Section("*What to do*\n" + Clamp(actions, kActionsLimit)));
@@ -216,7 +216,7 @@ Frame FrameOf(const Notification& notification) {
   frame.after.push_back(Section(look));
   frame.after.push_back(
       Context(Clamp(fmt::format("couplingd · delivery {} · alert {} · transition {}",
-                                notification.delivery.delivery_id, alert.key, alert.sequence),
+                                notification.delivery_id, alert.key, alert.sequence),
                     kContextLimit)));
   return frame;
 }
@@ -262,8 +262,9 @@ std::vector<std::string> DescriptionSections(std::string_view title, std::string
 }  // namespace
 
 std::string RenderSlack(const Notification& notification) {
-  const Alert& alert = notification.alert;
-  const std::string fallback = Clamp(HeadlineOf(notification), kFallbackLimit);
+  const AlertNews& news = notification.news.front();
+  const Alert& alert = news.alert;
+  const std::string fallback = Clamp(HeadlineOf(news), kFallbackLimit);
   Frame frame = FrameOf(notification);
   std::vector<std::string> blocks = frame.before;
   blocks.insert(blocks.end(), frame.after.begin(), frame.after.end());

@@ -56,7 +56,7 @@ class SlackSink final : public Sink {
       : name_(std::move(name)), endpoint_(std::move(endpoint)) {}
 
   const std::string& Name() const override { return name_; }
-  Pace MessagePace() const override { return {.per_second = 1, .burst = 3}; }
+  SinkTraits Traits() const override { return {.pace = {.per_second = 1, .burst = 3}}; }
 
   DeliveryOutcome Send(const Notification& notification, std::stop_token stop) override {
     const auto answer = endpoint_.Post(RenderSlack(notification), {}, std::move(stop));

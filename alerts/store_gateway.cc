@@ -40,7 +40,10 @@ Notification NotificationOf(Alert alert, const Delivery& delivery, const SinkMem
   const bool told = alert.state == AlertState::kResolved &&
                     acknowledged != memory.acknowledged.end() &&
                     acknowledged->second == delivery.sequence - 1;
-  return {std::move(alert), delivery, told};
+  Notification notification;
+  notification.delivery_id = delivery.delivery_id;
+  notification.news.push_back({std::move(alert), delivery, told, "", ""});
+  return notification;
 }
 
 bool IsPending(const std::vector<Delivery>& pending, std::int64_t id) {

@@ -20,11 +20,11 @@ class WebhookSink final : public Sink {
         clock_(clock) {}
 
   const std::string& Name() const override { return name_; }
-  Pace MessagePace() const override { return {.per_second = 10, .burst = 20}; }
+  SinkTraits Traits() const override { return {.pace = {.per_second = 10, .burst = 20}}; }
 
   DeliveryOutcome Send(const Notification& notification, std::stop_token stop) override {
     const std::string body = RenderWebhook(notification);
-    const std::string& id = notification.delivery.delivery_id;
+    const std::string& id = notification.delivery_id;
     const std::int64_t timestamp = clock_.Now() / 1000;
     Headers headers = {{"webhook-id", id}, {"webhook-timestamp", fmt::format("{}", timestamp)}};
     if (!keys_.empty()) {

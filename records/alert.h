@@ -88,6 +88,11 @@ struct Delivery {
   std::string state;         // pending, delivered, superseded, dead
   std::string last_outcome;  // text of the last answer or error
   UnixMillis updated_at = 0;
+  int repeat = 0;     // how often the sink was told before that this alert fires
+  std::string group;  // alerts of one group (run and rule) go into one message
+  Severity severity = Severity::kWarning;
+  std::string message;  // delivery id of the message that carries it, once that was put together
+  std::string receipt;  // what the sink's acknowledgement carried, for later messages
 };
 
 }  // namespace couplingd

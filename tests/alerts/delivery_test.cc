@@ -30,7 +30,7 @@ class ScriptedSink final : public Sink {
   ScriptedSink(std::string name, Script script)
       : name_(std::move(name)), script_(std::move(script)) {}
   const std::string& Name() const override { return name_; }
-  Pace MessagePace() const override { return {.per_second = 1000, .burst = 1000}; }
+  SinkTraits Traits() const override { return {.pace = {.per_second = 1000, .burst = 1000}}; }
   DeliveryOutcome Send(const Notification& notification, std::stop_token stop) override {
     {
       const std::lock_guard lock(mutex_);
@@ -201,7 +201,7 @@ TEST_F(Delivering, WaitsForRetriesWhileDrainingIfToldTo) {
   loop.Start();
   DrainAndWait(loop, {.limit = 30s, .await_retries = true});
   EXPECT_EQ(store.Count("delivered"), 1u);
-  EXPECT_EQ(flaky->Sent()[0].delivery.delivery_id, flaky->Sent()[1].delivery.delivery_id);
+  EXPECT_EQ(flaky->Sent()[0].delivery_id, flaky->Sent()[1].delivery_id);
 }
 
 TEST_F(Delivering, SendsTheSameIdAgainAfterDyingBetweenSendingAndRecording) {
@@ -217,7 +217,7 @@ TEST_F(Delivering, SendsTheSameIdAgainAfterDyingBetweenSendingAndRecording) {
     DeliveryLoop loop({sink}, store.Executor(), clock_);
     loop.Start();
     ASSERT_TRUE(Eventually([&] { return !sink->Sent().empty(); }));
-    first_id = sink->Sent()[0].delivery.delivery_id;
+    first_id = sink->Sent()[0].delivery_id;
   }
   StoreThread store(folder_.path() + "/state", clock_);
   const auto sink = Always("sink", kDelivered);
@@ -225,7 +225,7 @@ TEST_F(Delivering, SendsTheSameIdAgainAfterDyingBetweenSendingAndRecording) {
   loop.Start();
   ASSERT_TRUE(Eventually([&] { return store.Count("delivered") == 1; }));
   ASSERT_EQ(sink->Sent().size(), 1u);
-  EXPECT_EQ(sink->Sent()[0].delivery.delivery_id, first_id);
+  EXPECT_EQ(sink->Sent()[0].delivery_id, first_id);
 }
 
 // Sinks that fail at random, and a loop that is torn down at random moments: in the end each sink
@@ -243,8 +243,8 @@ TEST_F(Delivering, LosesNothingAndKeepsTheOrderThroughCrashes) {
       // What arrives although the acknowledgement is lost is the hardest case.
       const bool acknowledged = next() % 3 != 0;
       const std::lock_guard lock(mutex);
-      wire[sink + "/" + notification.alert.key].emplace_back(notification.alert.sequence,
-                                                             acknowledged);
+      wire[sink + "/" + notification.news.front().alert.key].emplace_back(
+          notification.news.front().alert.sequence, acknowledged);
       return acknowledged ? kDelivered : DeliveryOutcome{DeliveryResult::kRetry, {}, "reset"};
     };
   };
@@ -349,8 +349,8 @@ TEST_F(Delivering, SendsTestAlertsToAllSinksAndShowsTheAnswers) {
   EXPECT_EQ(answers[0].sink, "good");
   EXPECT_EQ(answers[0].outcome.result, DeliveryResult::kDelivered);
   EXPECT_EQ(answers[1].outcome.text, "HTTP 404");
-  EXPECT_TRUE(good->Sent()[0].alert.is_test);
-  EXPECT_NE(good->Sent()[0].delivery.delivery_id, bad->Sent()[0].delivery.delivery_id);
+  EXPECT_TRUE(good->Sent()[0].news.front().alert.is_test);
+  EXPECT_NE(good->Sent()[0].delivery_id, bad->Sent()[0].delivery_id);
 }
 
 }  // namespace

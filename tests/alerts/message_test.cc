@@ -56,13 +56,14 @@ TEST(WebhookMessage, OfAResolvedAlertSaysWhatFiredAndWhyItIsOver) {
 TEST(WebhookMessage, SaysFiredAndResolvedWhereTheFiringWasNeverDelivered) {
   EXPECT_TRUE(
       Webhook(ExampleNotification(AlertState::kResolved, false))["fired_and_resolved"].GetBool());
-  EXPECT_EQ(StateWord(ExampleNotification(AlertState::kResolved, false)), "FIRED AND RESOLVED");
-  EXPECT_EQ(StateWord(ExampleNotification(AlertState::kResolved, true)), "RESOLVED");
+  EXPECT_EQ(StateWord(ExampleNotification(AlertState::kResolved, false).news.front()),
+            "FIRED AND RESOLVED");
+  EXPECT_EQ(StateWord(ExampleNotification(AlertState::kResolved, true).news.front()), "RESOLVED");
 }
 
 TEST(WebhookMessage, MarksTests) {
   Notification notification = ExampleNotification();
-  notification.alert.is_test = true;
+  notification.news.front().alert.is_test = true;
   EXPECT_EQ(Text(Webhook(notification), "type"), "alert.test");
   EXPECT_TRUE(Webhook(notification)["test"].GetBool());
 }

@@ -174,7 +174,7 @@ TEST_P(SinkContract, SendsTheSameBodyOnEveryAttempt) {
   const auto requests = http.Requests();
   ASSERT_EQ(requests.size(), 2u);
   EXPECT_EQ(requests[0].body, requests[1].body);
-  EXPECT_NE(requests[0].body.find(ExampleNotification().delivery.delivery_id), std::string::npos);
+  EXPECT_NE(requests[0].body.find(ExampleNotification().delivery_id), std::string::npos);
 }
 
 TEST_P(SinkContract, PinsTheAddressesThatItChecked) {
@@ -275,7 +275,7 @@ TEST_F(OneSink, OfTheWebhookSignsTheBytesThatItSends) {
   ASSERT_EQ(requests_.size(), 1u);
   std::map<std::string, std::string> headers(requests_[0].headers.begin(),
                                              requests_[0].headers.end());
-  EXPECT_EQ(headers["webhook-id"], ExampleNotification().delivery.delivery_id);
+  EXPECT_EQ(headers["webhook-id"], ExampleNotification().delivery_id);
   EXPECT_EQ(headers["webhook-timestamp"], "1614265330");
   const auto keys = ParseSigningKeys(Secret(kSigningSecret)).value();
   EXPECT_EQ(headers["webhook-signature"],

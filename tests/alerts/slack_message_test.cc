@@ -75,7 +75,7 @@ TEST(SlackMessage, OfAResolvedAlertSaysWhatFiredAndWhyItIsOver) {
 
 TEST(SlackMessage, MarksTests) {
   Notification notification = ExampleNotification();
-  notification.alert.is_test = true;
+  notification.news.front().alert.is_test = true;
   const std::string all = Joined(CheckedTexts(RenderSlack(notification)));
   EXPECT_NE(all.find("TEST (warning)"), std::string::npos);
   EXPECT_NE(all.find("This is a test message"), std::string::npos);
@@ -83,8 +83,8 @@ TEST(SlackMessage, MarksTests) {
 
 TEST(SlackMessage, EscapesMentionsAndLinks) {
   Notification notification = ExampleNotification();
-  notification.alert.finding.description = "<!channel> & <https://evil.example|click>";
-  notification.alert.finding.summary = "<@U123> a & b";
+  notification.news.front().alert.finding.description = "<!channel> & <https://evil.example|click>";
+  notification.news.front().alert.finding.summary = "<@U123> a & b";
   const std::string all = Joined(CheckedTexts(RenderSlack(notification)));
   EXPECT_NE(all.find("&lt;!channel&gt; &amp; &lt;https://evil.example|click&gt;"),
             std::string::npos);
@@ -95,7 +95,7 @@ TEST(SlackMessage, SpreadsALongDescriptionOverSectionsWithoutLosingAWord) {
   Notification notification = ExampleNotification();
   std::string description;
   for (int i = 0; description.size() < 7000; ++i) description += "word" + std::to_string(i) + " ";
-  notification.alert.finding.description = description;
+  notification.news.front().alert.finding.description = description;
   std::string joined;
   for (const std::string& text : CheckedTexts(RenderSlack(notification))) joined += text;
   EXPECT_NE(joined.find(description), std::string::npos);
@@ -103,7 +103,7 @@ TEST(SlackMessage, SpreadsALongDescriptionOverSectionsWithoutLosingAWord) {
 
 TEST(SlackMessage, SaysHowMuchOfADescriptionDidNotFit) {
   Notification notification = ExampleNotification();
-  notification.alert.finding.description = std::string(40000, 'x');
+  notification.news.front().alert.finding.description = std::string(40000, 'x');
   const std::string all = Joined(CheckedTexts(RenderSlack(notification)));
   const std::size_t note = all.find(" characters left out; couplingctl alerts shows all)");
   ASSERT_NE(note, std::string::npos);
@@ -124,18 +124,19 @@ constexpr std::size_t kLengths[] = {0,    1,    2,    140,  149,   150,   151,  
                                     3001, 5999, 6001, 9000, 12999, 13001, 50000};
 
 void SetAll(Notification& notification, int which, const std::string& text) {
-  Finding& finding = notification.alert.finding;
+  Finding& finding = notification.news.front().alert.finding;
   if (which == 0 || which == 9) finding.summary = text;
   if (which == 1 || which == 9) finding.description = text;
   if (which == 2 || which == 9) finding.run = finding.labels["run"] = text;
   if (which == 3 || which == 9) finding.rule = text;
   if (which == 4 || which == 9) finding.interventions.assign(3, {text, text, text});
   if (which == 5 || which == 9) finding.labels["runbook_url"] = finding.labels["axes"] = text;
-  if (which == 6 || which == 9) notification.alert.resolution = text;
+  if (which == 6 || which == 9) notification.news.front().alert.resolution = text;
   if (which == 7 || which == 9) {
     for (int i = 0; i < 12; ++i) finding.values[std::to_string(i) + text] = i * 1.1e300;
   }
-  if (which == 8 || which == 9) notification.alert.key = notification.delivery.delivery_id = text;
+  if (which == 8 || which == 9)
+    notification.news.front().alert.key = notification.delivery_id = text;
 }
 
 TEST(SlackMessage, KeepsEveryLimitWhateverIsLong) {
@@ -146,7 +147,7 @@ TEST(SlackMessage, KeepsEveryLimitWhateverIsLong) {
         while (text.size() < length) text += unit;
         for (int which = 0; which <= 9; ++which) {
           Notification notification = ExampleNotification(state);
-          notification.alert.is_test = which == 9;
+          notification.news.front().alert.is_test = which == 9;
           SetAll(notification, which, text);
           CheckedTexts(RenderSlack(notification));
           if (HasFailure()) {
@@ -161,7 +162,7 @@ TEST(SlackMessage, KeepsEveryLimitWhateverIsLong) {
 TEST(SlackMessage, BreaksNoCharacterAndNoEntityApart) {
   for (std::size_t shift = 0; shift < 12; ++shift) {
     Notification notification = ExampleNotification();
-    std::string& text = notification.alert.finding.description;
+    std::string& text = notification.news.front().alert.finding.description;
     text = std::string(shift, 'x');
     while (text.size() < 12000) text += "語&😀";
     for (const std::string& part : CheckedTexts(RenderSlack(notification))) {

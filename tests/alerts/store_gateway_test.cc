@@ -42,9 +42,10 @@ class Outbox : public ::testing::Test {
   std::string Attempt(const DeliveryOutcome& outcome) {
     const Work work = Find();
     if (!work.notification) return "";
-    EXPECT_TRUE(
-        RecordOutcome(*writer_, memory_, work.notification->delivery, outcome, clock_.Now()));
-    return work.notification->alert.key + ":" + std::to_string(work.notification->alert.sequence);
+    EXPECT_TRUE(RecordOutcome(*writer_, memory_, work.notification->news.front().delivery, outcome,
+                              clock_.Now()));
+    return work.notification->news.front().alert.key + ":" +
+           std::to_string(work.notification->news.front().alert.sequence);
   }
   std::vector<Delivery> In(const std::string& state) {
     return writer_->reader().Deliveries(state).value();
@@ -68,45 +69,46 @@ TEST_F(Outbox, KeepsWhatTheAlertSaysThroughTheStore) {
   Save("a", 1);
   Save("b", 1);
   Save("b", 2);
-  EXPECT_EQ(Find().notification->alert.finding.values, ExampleAlert().finding.values);
+  EXPECT_EQ(Find().notification->news.front().alert.finding.values, ExampleAlert().finding.values);
   EXPECT_EQ(Attempt(kDelivered), "a:1");
-  EXPECT_EQ(Find().notification->alert.resolution, ExampleAlert(AlertState::kResolved).resolution);
+  EXPECT_EQ(Find().notification->news.front().alert.resolution,
+            ExampleAlert(AlertState::kResolved).resolution);
 }
 
 TEST_F(Outbox, TellsWhetherTheFiringWasAcknowledged) {
   Save("a", 1);
   EXPECT_EQ(Attempt(kDelivered), "a:1");
   Save("a", 2);
-  EXPECT_TRUE(Find().notification->told_firing);
+  EXPECT_TRUE(Find().notification->news.front().told_firing);
   Reopen();
-  EXPECT_TRUE(Find().notification->told_firing);
+  EXPECT_TRUE(Find().notification->news.front().told_firing);
   Save("b", 1);
   Save("b", 2);
   EXPECT_EQ(Attempt(kDelivered), "a:2");
-  EXPECT_FALSE(Find().notification->told_firing);
+  EXPECT_FALSE(Find().notification->news.front().told_firing);
   EXPECT_EQ(Attempt(kDelivered), "b:2");
   EXPECT_EQ(In("superseded").size(), 1u);
 }
 
 TEST_F(Outbox, WaitsAfterAFailureAndSendsTheSameDeliveryIdAgain) {
   Save("a", 1);
-  const std::string id = Find().notification->delivery.delivery_id;
+  const std::string id = Find().notification->news.front().delivery.delivery_id;
   EXPECT_EQ(Attempt(kRetry), "a:1");
   EXPECT_EQ(Attempt(kRetry), "");
   const UnixMillis next = Find().next_at.value();
   EXPECT_GE(next - clock_.Now(), 4000);
   EXPECT_LE(next - clock_.Now(), 6000);
   clock_.Advance(std::chrono::milliseconds(next - clock_.Now()));
-  EXPECT_EQ(Find().notification->delivery.delivery_id, id);
+  EXPECT_EQ(Find().notification->news.front().delivery.delivery_id, id);
   EXPECT_EQ(Attempt(kDelivered), "a:1");
   EXPECT_EQ(In("delivered")[0].attempts, 2);
 }
 
 TEST_F(Outbox, SendsAgainWithTheSameIdAfterACrashBetweenSendingAndRecording) {
   Save("a", 1);
-  const Delivery sent = Find().notification->delivery;
+  const Delivery sent = Find().notification->news.front().delivery;
   Reopen();
-  EXPECT_EQ(Find().notification->delivery.delivery_id, sent.delivery_id);
+  EXPECT_EQ(Find().notification->news.front().delivery.delivery_id, sent.delivery_id);
   EXPECT_EQ(Attempt(kDelivered), "a:1");
 }
 
@@ -137,22 +139,22 @@ TEST_F(Outbox, HoldsEverythingBackUntilRetryAfterIsOverAlsoAfterARestart) {
 
 TEST_F(Outbox, RecordsAnAcknowledgementOfWhatWasSupersededWhileItWasSent) {
   Save("a", 1);
-  const Delivery sent = Find().notification->delivery;
+  const Delivery sent = Find().notification->news.front().delivery;
   Save("a", 2);
   ASSERT_TRUE(RecordOutcome(*writer_, memory_, sent, kDelivered, clock_.Now()));
-  EXPECT_TRUE(Find().notification->told_firing);
+  EXPECT_TRUE(Find().notification->news.front().told_firing);
   EXPECT_EQ(Attempt(kDelivered), "a:2");
   EXPECT_EQ(In("delivered").size(), 2u);
 }
 
 TEST_F(Outbox, DoesNotReviveWhatWasSupersededWhileItFailed) {
   Save("a", 1);
-  const Delivery sent = Find().notification->delivery;
+  const Delivery sent = Find().notification->news.front().delivery;
   Save("a", 2);
   ASSERT_TRUE(RecordOutcome(*writer_, memory_, sent, kRetry, clock_.Now()));
   EXPECT_EQ(In("superseded").size(), 1u);
   clock_.Advance(1min);
-  EXPECT_EQ(Find().notification->delivery.sequence, 2);
+  EXPECT_EQ(Find().notification->news.front().delivery.sequence, 2);
 }
 
 TEST_F(Outbox, BuriesWhatWasMeantForSinksThatWereRemoved) {

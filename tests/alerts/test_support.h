@@ -94,11 +94,15 @@ inline Alert ExampleAlert(AlertState state = AlertState::kFiring) {
 
 inline Notification ExampleNotification(AlertState state = AlertState::kFiring,
                                         bool told_firing = true) {
-  Notification notification{ExampleAlert(state), {}, told_firing};
-  notification.delivery.delivery_id = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf";
-  notification.delivery.sequence = notification.alert.sequence;
-  notification.delivery.alert_key = notification.alert.key;
-  notification.delivery.sink = "sink";
+  Notification notification;
+  notification.delivery_id = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf";
+  AlertNews& news = notification.news.emplace_back();
+  news.alert = ExampleAlert(state);
+  news.told_firing = told_firing;
+  news.delivery.delivery_id = notification.delivery_id;
+  news.delivery.sequence = news.alert.sequence;
+  news.delivery.alert_key = news.alert.key;
+  news.delivery.sink = "sink";
   return notification;
 }
 
