@@ -80,11 +80,13 @@ std::optional<Result<T>> AskStore(const StoreExecutor& on_store_thread, std::sto
 class DeliveryLoop::Impl {
  public:
   Impl(std::vector<std::shared_ptr<Sink>> sinks, StoreExecutor on_store_thread, const Clock& clock,
-       DeliveryHooks hooks)
+       DeliveryHooks hooks, const DeliveryOptions& options)
       : on_store_thread_(std::move(on_store_thread)), clock_(clock), hooks_(std::move(hooks)) {
     for (std::shared_ptr<Sink>& sink : sinks) {
       auto worker = std::make_unique<Worker>(std::move(sink), clock_.Steady());
       worker->memory->sink = worker->sink->Name();
+      worker->memory->traits = worker->sink->Traits();
+      worker->memory->options = options;
       workers_.push_back(std::move(worker));
     }
   }
@@ -145,7 +147,9 @@ class DeliveryLoop::Impl {
     const std::shared_ptr<Sink> sink;
     // Shared with store tasks, which may outlive the loop; they run one after the other.
     const std::shared_ptr<SinkMemory> memory = std::make_shared<SinkMemory>();
-    TokenBucket bucket;  // the worker's thread only
+    // The worker's thread only.
+    TokenBucket bucket;
+    std::optional<UnixMillis> refresh_at;
     std::jthread thread;
   };
 
@@ -155,9 +159,11 @@ class DeliveryLoop::Impl {
       const std::optional<Work> work = NextWork(stop, worker);
       if (!work) {
         Pause(stop, kStoreRetry);
+      } else if (IsRefreshDue(worker)) {
+        Refresh(stop, worker);
       } else if (!work->notification) {
         if (IsDrained(*work)) break;
-        PauseUntilWoken(stop, wakes, work->next_at);
+        PauseUntilWoken(stop, wakes, Earlier(work->next_at, worker.refresh_at));
       } else if (const milliseconds wait = worker.bucket.Take(clock_.Steady()); wait > 0ms) {
         Pause(stop, wait);
       } else {
@@ -168,12 +174,40 @@ class DeliveryLoop::Impl {
   }
 
   std::optional<Work> NextWork(std::stop_token stop, Worker& worker) {
-    auto answer =
-        AskStore<Work>(on_store_thread_, std::move(stop),
-                       [memory = worker.memory, now = clock_.Now()](HistoryWriter& writer) {
-                         return FindWork(writer, *memory, now);
-                       });
+    auto answer = AskStore<Work>(
+        on_store_thread_, std::move(stop),
+        [memory = worker.memory, now = clock_.Now(), hurry = IsDraining()](HistoryWriter& writer) {
+          return FindWork(writer, *memory, now, hurry);
+        });
     return Unwrap(worker, std::move(answer));
+  }
+
+  bool IsRefreshDue(Worker& worker) const {
+    const auto& every = worker.memory->traits.refresh_every;
+    if (!every) return false;
+    if (!worker.refresh_at) worker.refresh_at = clock_.Now();
+    return *worker.refresh_at <= clock_.Now();
+  }
+
+  // Says again what the sink knows, should its peer have forgotten. A failure shows as a failure of
+  // the next delivery does, but keeps nothing back.
+  void Refresh(std::stop_token stop, Worker& worker) {
+    worker.refresh_at = clock_.Now() + worker.memory->traits.refresh_every->count();
+    auto answer = AskStore<std::vector<Alert>>(
+        on_store_thread_, stop,
+        [memory = worker.memory, now = clock_.Now()](HistoryWriter& writer) {
+          return FindRefresh(writer, *memory, now);
+        });
+    const auto alerts = Unwrap(worker, std::move(answer));
+    if (!alerts || alerts->empty()) return;
+    const DeliveryOutcome outcome = worker.sink->Refresh(*alerts, stop);
+    if (hooks_.on_refresh) hooks_.on_refresh(worker.sink->Name(), outcome);
+  }
+
+  static std::optional<UnixMillis> Earlier(std::optional<UnixMillis> a,
+                                           std::optional<UnixMillis> b) {
+    if (!a || !b) return a ? a : b;
+    return std::min(*a, *b);
   }
 
   // Once sent, the outcome is stored however often that takes: what was acknowledged is not sent
@@ -183,21 +217,21 @@ class DeliveryLoop::Impl {
     const DeliveryOutcome outcome = worker.sink->Send(notification, stop);
     const auto took = std::chrono::duration_cast<milliseconds>(clock_.Steady() - begin);
     if (outcome.result == DeliveryResult::kCancelled) return;
-    std::optional<Delivery> recorded;
+    std::optional<std::vector<Delivery>> recorded;
     do {
-      if (recorded = Record(stop, worker, notification.news.front().delivery, outcome); recorded)
-        break;
+      if (recorded = Record(stop, worker, notification, outcome); recorded) break;
       Pause(stop, kStoreRetry);
     } while (!stop.stop_requested());
     if (!hooks_.on_attempt) return;
     hooks_.on_attempt({worker.sink->Name(), notification.delivery_id,
                        notification.news.front().delivery.attempts + 1, outcome, took,
-                       recorded && recorded->state == "dead"});
+                       recorded && recorded->front().state == "dead"});
   }
 
-  std::optional<Delivery> Record(std::stop_token stop, Worker& worker, const Delivery& sent,
-                                 const DeliveryOutcome& outcome) {
-    auto answer = AskStore<Delivery>(
+  std::optional<std::vector<Delivery>> Record(std::stop_token stop, Worker& worker,
+                                              const Notification& sent,
+                                              const DeliveryOutcome& outcome) {
+    auto answer = AskStore<std::vector<Delivery>>(
         on_store_thread_, std::move(stop),
         [memory = worker.memory, sent, outcome, now = clock_.Now()](HistoryWriter& writer) {
           return RecordOutcome(writer, *memory, sent, outcome, now);
@@ -219,6 +253,11 @@ class DeliveryLoop::Impl {
     if (!drain_->await_retries || !work.next_at) return true;
     const milliseconds until_due(*work.next_at - clock_.Now());
     return clock_.Steady() + until_due > drain_deadline_;
+  }
+
+  bool IsDraining() {
+    const std::lock_guard lock(mutex_);
+    return drain_.has_value();
   }
 
   std::uint64_t Wakes() {
@@ -272,9 +311,9 @@ class DeliveryLoop::Impl {
 };
 
 DeliveryLoop::DeliveryLoop(std::vector<std::shared_ptr<Sink>> sinks, StoreExecutor on_store_thread,
-                           const Clock& clock, DeliveryHooks hooks)
+                           const Clock& clock, DeliveryHooks hooks, const DeliveryOptions& options)
     : impl_(std::make_unique<Impl>(std::move(sinks), std::move(on_store_thread), clock,
-                                   std::move(hooks))) {}
+                                   std::move(hooks), options)) {}
 DeliveryLoop::~DeliveryLoop() = default;
 void DeliveryLoop::Start() { impl_->Start(); }
 void DeliveryLoop::Wake() { impl_->Wake(); }

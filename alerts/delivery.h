@@ -35,7 +35,15 @@ struct DeliveryHooks {
     bool given_up = false;  // the row is dead now
   };
   std::function<void(const Attempt&)> on_attempt;
+  std::function<void(const std::string& sink, const DeliveryOutcome& outcome)> on_refresh;
   std::function<void(const std::string& sink, const Error& error)> on_store_error;
+};
+
+struct DeliveryOptions {
+  int storm = 100;  // more alerts than these waiting for one sink go into one digest
+  // The trajectory behind an alert as PNG, empty where there is none; called with the writer's
+  // reader on the thread that owns it.
+  std::function<std::string(HistoryReader&, const Alert&)> chart = {};
 };
 
 struct DrainOptions {
@@ -53,7 +61,7 @@ struct TestAnswer {
 class DeliveryLoop {
  public:
   DeliveryLoop(std::vector<std::shared_ptr<Sink>> sinks, StoreExecutor on_store_thread,
-               const Clock& clock, DeliveryHooks hooks = {});
+               const Clock& clock, DeliveryHooks hooks = {}, const DeliveryOptions& options = {});
   // Stops at once: a send in progress is cancelled (within about a second, or when the sink's
   // timeout is over) and its row stays pending. Never waits for the store.
   ~DeliveryLoop();
@@ -62,12 +70,12 @@ class DeliveryLoop {
 
   // Buries the pending rows of sinks that are not here, then begins to deliver.
   void Start();
-  // There may be something new in the outbox. Call it after the transaction with SaveAlert has
+  // There may be something new in the outbox. Call it after the transaction with AddDelivery has
   // committed.
   void Wake();
-  // Delivers what is due, at most for the limit, then ends the threads and calls `done` (on one of
-  // them: post from it, do not destroy the loop in it). The rest stays in the outbox. The store
-  // thread has to keep running tasks meanwhile.
+  // Delivers what is due or was not tried yet, at most for the limit, then ends the threads and
+  // calls `done` (on one of them: post from it, do not destroy the loop in it). The rest stays in
+  // the outbox. The store thread has to keep running tasks meanwhile.
   void Drain(const DrainOptions& options, std::function<void()> done);
 
  private:

@@ -47,11 +47,12 @@ std::optional<std::string> WhyOver(const Finding& fired, const Finding* now,
   return now->summary;
 }
 
-Alert Fired(const Finding& finding, const std::string& key, std::int64_t sequence, UnixMillis now) {
+Alert Begun(const Finding& finding, const std::string& key, AlertState state, std::int64_t sequence,
+            UnixMillis now) {
   Alert alert;
   alert.key = key;
   alert.sequence = sequence;
-  alert.state = AlertState::kFiring;
+  alert.state = state;
   alert.starts_at = now;
   alert.finding = finding;
   return alert;
@@ -66,13 +67,30 @@ Alert Resolved(Alert alert, std::string reason, UnixMillis now) {
   return alert;
 }
 
-bool IsOpen(const Alert* alert) { return alert && alert->state == AlertState::kFiring; }
+bool IsOpen(const Alert* alert) { return alert && alert->state != AlertState::kResolved; }
+
+// The state that an alert whose finding is active goes to; nullopt where it stays as it is.
+std::optional<AlertState> NextState(const Alert* alert, std::chrono::milliseconds hold_for,
+                                    UnixMillis now) {
+  if (!IsOpen(alert)) return hold_for.count() > 0 ? AlertState::kPending : AlertState::kFiring;
+  const bool has_held =
+      alert->state == AlertState::kPending && now - alert->starts_at >= hold_for.count();
+  return has_held ? std::optional(AlertState::kFiring) : std::nullopt;
+}
+
+std::chrono::milliseconds HoldFor(const AlertScope& scope, const std::string& rule) {
+  const auto found = scope.hold_for.find(rule);
+  return found == scope.hold_for.end() ? std::chrono::milliseconds(0) : found->second;
+}
 
 }  // namespace
 
 AlertScope ScopeOf(const Config& config) {
   AlertScope scope;
-  for (const RuleConfig& rule : config.rules) scope.rules.insert(rule.name);
+  for (const RuleConfig& rule : config.rules) {
+    scope.rules.insert(rule.name);
+    scope.hold_for[rule.name] = rule.hold_for;
+  }
   for (const RunConfig& run : config.runs) {
     scope.runs.insert(run.name);
     scope.runs.insert(run.family.empty() ? run.name : run.family);
@@ -105,15 +123,20 @@ std::vector<Alert> AlertTransitions(const std::vector<Alert>& known,
     const Finding& finding = *found[key];
     const auto entry = newest.find(key);
     const Alert* alert = entry == newest.end() ? nullptr : entry->second;
-    if (!finding.active || IsOpen(alert) || WhyOutOfScope(finding, scope)) continue;
-    transitions.push_back(Fired(finding, key, alert ? alert->sequence + 1 : 1, now));
+    if (!finding.active || WhyOutOfScope(finding, scope)) continue;
+    if (IsOpen(alert) && RuleChanged(alert->finding, finding)) continue;
+    const auto state = NextState(alert, HoldFor(scope, finding.rule), now);
+    if (!state) continue;
+    transitions.push_back(Begun(finding, key, *state, alert ? alert->sequence + 1 : 1, now));
   }
   for (const Alert& alert : known) {
     if (alert.is_test || !IsOpen(&alert)) continue;
     const auto entry = found.find(alert.key);
     const Finding* finding = entry == found.end() ? nullptr : entry->second;
     std::optional<std::string> reason = WhyOver(alert.finding, finding, scope);
-    if (reason) transitions.push_back(Resolved(alert, std::move(*reason), now));
+    if (!reason) continue;
+    if (alert.state == AlertState::kPending) *reason = "It ended before it fired. " + *reason;
+    transitions.push_back(Resolved(alert, std::move(*reason), now));
   }
   return transitions;
 }

@@ -1,8 +1,12 @@
 // From findings to transitions of alerts: pure. An alert has one key for all its life; each
-// transition (firing, resolved) raises its sequence by one. Nothing resolves by time alone: it
-// takes an inactive finding, or the removal of what the alert is about from the configuration.
+// transition (pending, firing, resolved) raises its sequence by one. Where the rule asks that it
+// holds for some time, the alert is pending until then, and nobody is told. Nothing resolves by
+// time alone: it takes an inactive finding, or the removal of what the alert is about from the
+// configuration.
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,9 +19,10 @@ namespace couplingd {
 
 // What is configured now; an open alert about anything else is over.
 struct AlertScope {
-  std::set<std::string> rules;  // names
-  std::set<std::string> runs;   // names of runs and of families
-  std::set<std::string> axes;   // AxesText of each pair
+  std::set<std::string> rules;                                     // names
+  std::set<std::string> runs;                                      // names of runs and of families
+  std::set<std::string> axes;                                      // AxesText of each pair
+  std::map<std::string, std::chrono::milliseconds> hold_for = {};  // by rule; absent: 0
 };
 AlertScope ScopeOf(const Config& config);
 

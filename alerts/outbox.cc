@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "base/hash.h"
@@ -27,6 +28,37 @@ double UnitHash(const std::string& text) {
   return static_cast<double>(bits) / static_cast<double>(1ull << 52);
 }
 
+constexpr std::string_view kDigestPrefix = "digest-";
+
+Pick RestOfMessage(const std::vector<const Delivery*>& heads, const std::string& message) {
+  Pick pick;
+  pick.is_digest = message.starts_with(kDigestPrefix);
+  for (const Delivery* head : heads) {
+    if (head->message == message) pick.due.push_back(*head);
+  }
+  std::ranges::sort(pick.due, {}, &Delivery::id);
+  return pick;
+}
+
+// The first of the heads and those that may join it.
+Pick NewMessage(const std::vector<const Delivery*>& heads, const PickRules& rules) {
+  const Delivery& next = *heads.front();
+  const auto is_free = [](const Delivery* d) { return d->message.empty(); };
+  Pick pick;
+  pick.is_digest =
+      next.severity != Severity::kCritical && std::ranges::count_if(heads, is_free) > rules.storm;
+  const std::size_t most =
+      pick.is_digest ? kMostDigested : static_cast<std::size_t>(rules.most_alerts);
+  for (const Delivery* head : heads) {
+    const bool joins = pick.is_digest ? head->severity != Severity::kCritical
+                                      : head->group == next.group && !next.group.empty();
+    if (pick.due.size() < most && is_free(head) && (head == &next || joins)) {
+      pick.due.push_back(*head);
+    }
+  }
+  return pick;
+}
+
 }  // namespace
 
 std::optional<milliseconds> RetryDelay(int failed_attempts, const std::string& delivery_id) {
@@ -41,30 +73,47 @@ std::optional<milliseconds> RetryDelay(int failed_attempts, const std::string& d
   return milliseconds(std::llround(static_cast<double>(delay.count()) * factor));
 }
 
-Pick PickDelivery(const std::vector<Delivery>& pending, const std::string& sink, UnixMillis now) {
-  std::map<std::string, const Delivery*> first;
+Pick PickMessage(const std::vector<Delivery>& pending, const PickRules& rules, UnixMillis now) {
+  std::map<std::string, const Delivery*> first;  // by alert
   for (const Delivery& delivery : pending) {
-    if (delivery.sink != sink) continue;
+    if (delivery.sink != rules.sink) continue;
     const Delivery*& head = first[delivery.alert_key];
     if (!head || delivery.sequence < head->sequence) head = &delivery;
   }
-  const Delivery* next = nullptr;
-  const auto order = [](const Delivery* d) { return std::pair(d->next_attempt_at, d->id); };
-  for (const auto& [key, head] : first) {
-    if (!next || order(head) < order(next)) next = head;
-  }
-  if (!next) return {};
-  if (next->next_attempt_at <= now) return {*next, std::nullopt};
-  return {std::nullopt, next->next_attempt_at};
+  std::vector<const Delivery*> heads;
+  for (const auto& [key, head] : first) heads.push_back(head);
+  const auto due_at = [&](const Delivery* d) {
+    return rules.hurry && d->attempts == 0 ? std::min(d->next_attempt_at, now) : d->next_attempt_at;
+  };
+  const auto order = [&](const Delivery* d) {
+    return std::tuple(due_at(d) > now, d->severity != Severity::kCritical, due_at(d), d->id);
+  };
+  std::ranges::sort(heads, {}, order);
+  if (heads.empty()) return {};
+  const Delivery& next = *heads.front();
+  if (due_at(&next) > now) return {{}, false, due_at(&next)};
+  if (!next.message.empty()) return RestOfMessage(heads, next.message);
+  return NewMessage(heads, rules);
 }
 
-Delivery AfterAttempt(Delivery delivery, const DeliveryOutcome& outcome, UnixMillis now) {
+std::string MessageId(const Pick& pick) {
+  return (pick.is_digest ? std::string(kDigestPrefix) : "") + pick.due.front().delivery_id;
+}
+
+Delivery AfterAttempt(Delivery delivery, const DeliveryOutcome& outcome, bool had_company,
+                      UnixMillis now) {
   if (outcome.result == DeliveryResult::kCancelled) return delivery;
   ++delivery.attempts;
   delivery.updated_at = now;
   delivery.last_outcome = outcome.text;
   if (outcome.result == DeliveryResult::kDelivered) {
     delivery.state = "delivered";
+    delivery.receipt = outcome.receipt;
+    return delivery;
+  }
+  if (outcome.result == DeliveryResult::kPermanent && had_company) {
+    delivery.message = delivery.delivery_id;
+    delivery.next_attempt_at = now;
     return delivery;
   }
   const std::optional<milliseconds> delay =

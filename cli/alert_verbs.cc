@@ -25,6 +25,7 @@ Result<JsonDocument> AskAlerts(const CommandContext& context, const AlertOptions
   if (!options.since.empty()) parameters["since"] = options.since;
   if (!options.limit.empty()) parameters["limit"] = options.limit;
   if (options.log) parameters["log"] = "1";
+  if (!options.key.empty()) parameters["key"] = options.key;
   const Places places = TRY(FindPlaces(context.source, context.services));
   const auto source = TRY(OpenSource(places, context.services));
   return ParseJson(TRY(source->Ask("alerts", parameters)), "answer to alerts");
@@ -43,10 +44,7 @@ Result<int> List(const CommandContext& context, const AlertOptions& options) {
 }
 
 Result<int> Why(const CommandContext& context, const AlertOptions& options) {
-  JsonDocument alerts = TRY(AskAlerts(context, options));
-  for (auto alert = alerts.Begin(); alert != alerts.End();) {
-    alert = TextOf(*alert, "key").starts_with(options.key) ? alert + 1 : alerts.Erase(alert);
-  }
+  const JsonDocument alerts = TRY(AskAlerts(context, options));
   if (alerts.Empty() && !options.key.empty()) {
     return Fail(ErrorKind::kNotFound, fmt::format("no alert begins with \"{}\"", options.key),
                 "see couplingctl alerts");
@@ -131,8 +129,9 @@ void AddAlertVerbs(CLI::App& app, CommandContext& context) {
   CLI::App* list = alerts->add_subcommand("list", "The alerts (the default)");
   add_filters(list);
   list->callback(run(List));
-  CLI::App* why = alerts->add_subcommand(
-      "why", "Everything about one alert, or all: numbers, interval, interventions");
+  CLI::App* why = alerts->add_subcommand("why",
+                                         "Everything about one alert, or all: numbers, interval, "
+                                         "interventions, and who was told\nor was not, and why");
   why->add_option("ALERT", options->key, "Its key, or how the key begins");
   add_filters(why);
   why->callback(run(Why));
@@ -140,8 +139,11 @@ void AddAlertVerbs(CLI::App& app, CommandContext& context) {
       "test", "Send one marked test alert to every sink and show the answers");
   test->add_flag("--json", options->format.json, "Print JSON");
   test->callback(run(Test));
+  AddAlertChanges(*alerts, context);
   alerts->footer(
-      "Examples:\n  couplingctl alerts\n  couplingctl alerts why 3f9c\n  couplingctl alerts test");
+      "Examples:\n  couplingctl alerts\n  couplingctl alerts why 3f9c\n"
+      "  couplingctl alerts silence run=web-1b --for 2h --reason \"planned restart\"\n"
+      "  couplingctl alerts test");
 }
 
 }  // namespace couplingd

@@ -31,7 +31,9 @@ struct CommandContext {
 
 void AddReadVerbs(CLI::App& app,
                   CommandContext& context);  // status runs checkpoints scores history …
-void AddAlertVerbs(CLI::App& app, CommandContext& context);     // alerts list|why|test
+void AddAlertVerbs(CLI::App& app, CommandContext& context);  // alerts list|why|test
+void AddAlertChanges(CLI::App& alerts,
+                     CommandContext& context);  // alerts silence|unsilence|silences|ack|redeliver …
 void AddImportLoss(CLI::App& import, CommandContext& context);  // import loss
 void AddWriteVerbs(CLI::App& app, CommandContext& context);     // import notify retry
 void AddConfigVerbs(CLI::App& app, CommandContext& context);    // check-config init

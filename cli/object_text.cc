@@ -52,6 +52,24 @@ std::string InterventionDetails(const JsonValue& intervention, std::size_t width
   return text;
 }
 
+// Who was told what when, or was not, and why.
+std::string DecisionsText(const JsonValue& alert, std::size_t width) {
+  std::string text;
+  const JsonValue* decisions = FindMember(alert, "decisions");
+  if (!decisions || !decisions->IsArray() || decisions->Empty()) return text;
+  text += "\nwho was told, and why\n";
+  for (const JsonValue& one : decisions->GetArray()) {
+    const JsonValue* sent = FindMember(one, "sent");
+    const std::string detail = TextOf(one, "detail");
+    text += Indented(
+        fmt::format("{} #{} {}: {}, {}{}", TimeCell(one, "at"), IntegerCell(one, "sequence"),
+                    TextOf(one, "sink"), sent && sent->IsTrue() ? "sent" : "held back",
+                    TextOf(one, "reason"), detail.empty() ? "" : " (" + detail + ")"),
+        width, 2);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string RenderStatus(const JsonValue& status, std::size_t width) {
@@ -135,6 +153,10 @@ std::string RenderAlert(const JsonValue& alert, std::size_t width) {
       text += InterventionDetails(one, width);
     }
   }
+  if (const JsonValue* by = FindMember(alert, "acknowledged"); by && by->IsObject()) {
+    text += Field("looked after", fmt::format("by {} since {} UTC. {}", TextOf(*by, "author"),
+                                              TimeCell(*by, "at"), TextOf(*by, "reason")));
+  }
   const JsonValue* deliveries = FindMember(alert, "deliveries");
   if (deliveries && deliveries->IsArray() && !deliveries->Empty()) {
     text += "\ndeliveries\n";
@@ -145,6 +167,7 @@ std::string RenderAlert(const JsonValue& alert, std::size_t width) {
           width, 2);
     }
   }
+  text += DecisionsText(alert, width);
   return text;
 }
 

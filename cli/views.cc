@@ -224,6 +224,16 @@ std::string ReproducedInterval(const JsonValue& row) {
   return fmt::format("[{}, {}]", end("low", "-∞"), end("high", "∞"));
 }
 
+std::string MatchersCell(const JsonValue& row) {
+  std::string text;
+  const JsonValue* matchers = FindMember(row, "matchers");
+  if (!matchers || !matchers->IsArray()) return text;
+  for (const JsonValue& matcher : matchers->GetArray()) {
+    if (matcher.IsString()) text += (text.empty() ? "" : ", ") + std::string(matcher.GetString());
+  }
+  return text;
+}
+
 std::vector<View> MakeViews() {
   return {
       {"runs",
@@ -351,11 +361,26 @@ std::vector<View> MakeViews() {
        {"key", "sequence", "state", "rule", "kind", "run", "subject", "severity", "summary",
         "description", "starts_at", "ends_at"},
        "no alerts"},
+      {"silences",
+       {{Integer("id", "id"),
+         {"state",
+          [](const JsonValue& row) {
+            const JsonValue* active = FindMember(row, "active");
+            return std::string(active && active->IsTrue() ? "active" : "over");
+          }},
+         Cell("until (UTC)", "ends_at", TimeCell),
+         Integer("or step", "until_step"),
+         Text("author", "author"),
+         {"labels", MatchersCell}},
+        [](const JsonValue& row) { return TextOf(row, "reason"); }},
+       {"id", "active", "matchers", "author", "reason", "starts_at", "ends_at", "until_step",
+        "ended_by"},
+       "no silences"},
       {"deliveries",
        {{Integer("id", "id"), Text("sink", "sink"), Cell("state", "state", TextCell),
          Integer("tries", "attempts"), Cell("next (UTC)", "next_attempt_at", TimeCell)},
         [](const JsonValue& row) { return TextOf(row, "last_outcome"); }},
-       {"id", "delivery_id", "sink", "alert_key", "sequence", "state", "attempts",
+       {"id", "delivery_id", "sink", "alert_key", "sequence", "state", "attempts", "repeat",
         "next_attempt_at", "last_outcome"},
        "nothing was to be delivered yet"},
       {"panel",

@@ -1,5 +1,7 @@
 #include "config/alert_tables.h"
 
+#include "config/notify_tables.h"
+
 namespace couplingd {
 namespace {
 
@@ -62,6 +64,9 @@ const Table<RuleConfig>& RuleTable() {
                                           {"warning", Severity::kWarning},
                                           {"critical", Severity::kCritical}},
                                          "info, warning or critical."),
+           DurationKey("for", &RuleConfig::hold_for,
+                       "It has to hold for so long before the alert fires.",
+                       std::chrono::milliseconds(0)),
            TextKey("runbook", &RuleConfig::runbook, "Link that is shown with the alert.",
                    IsWebLink)},
       .kind = [](const RuleConfig& rule) { return rule.kind; }};
@@ -87,7 +92,14 @@ const Table<SinkConfig>& SinkTable() {
                DurationKey("timeout", &SinkConfig::timeout, "Longest time for one delivery.",
                            std::chrono::milliseconds(100)),
                FlagKey("allow_private", &SinkConfig::allow_private,
-                       "The address may lead to loopback or private networks.")},
+                       "The address may lead to loopback or private networks."),
+               MatchersKey("match", &SinkConfig::match,
+                           "Only alerts with such labels: label=value, !=, =~ (regex), !~. Labels "
+                           "are alertname, severity, kind, run, family, axes, … Empty: all."),
+               TextKey("fallback", &SinkConfig::fallback,
+                       "Name of the sink that is told what this one could not be told."),
+               FlagKey("standby", &SinkConfig::standby,
+                       "Is told only what it is the fallback for.")},
       .instead = {{"url", kUrlAdvice},
                   {"webhook_url", kUrlAdvice},
                   {"api_url", kUrlAdvice},

@@ -39,6 +39,24 @@ void CheckRules(const Config& config, const Scope& scope) {
   }
 }
 
+void CheckFallbacks(const Config& config, const Scope& scope) {
+  std::vector<std::string_view> names;
+  for (const SinkConfig& sink : config.sinks) names.push_back(sink.name);
+  for (std::size_t i = 0; i < config.sinks.size(); ++i) {
+    const SinkConfig& sink = config.sinks[i];
+    const std::string field = fmt::format("sinks[{}].fallback", i);
+    if (sink.fallback.empty()) continue;
+    if (sink.fallback == sink.name) {
+      scope.problems.AddAt(field, "a sink is no fallback of itself");
+    } else if (std::ranges::find(names, sink.fallback) == names.end()) {
+      const auto nearest = Nearest(sink.fallback, names);
+      scope.problems.AddAt(field, fmt::format("no sink is called \"{}\"", sink.fallback),
+                           nearest ? fmt::format("did you mean \"{}\"?", *nearest)
+                                   : fmt::format("there are {}", fmt::join(names, ", ")));
+    }
+  }
+}
+
 // Nothing is ever written into a watched directory, so the state must not lie in one.
 void CheckPaths(const Config& config, const Scope& scope) {
   for (std::size_t i = 0; i < config.runs.size(); ++i) {
@@ -68,6 +86,7 @@ void CheckWhole(const Config& config, const Scope& scope) {
   CheckUnique(config.rules, &RuleConfig::name, "rules", "name", scope);
   CheckUnique(config.sinks, &SinkConfig::name, "sinks", "name", scope);
   CheckRules(config, scope);
+  CheckFallbacks(config, scope);
   CheckPaths(config, scope);
 }
 

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "config/audit.h"
+#include "config/notify_tables.h"
 #include "config/tables.h"
 
 namespace couplingd {
@@ -36,6 +37,7 @@ void FillDefaults(Config& config, const std::string& folder) {
   }
   if (config.axes.empty()) config.axes = DefaultAxes();
   if (config.rules.empty()) config.rules = DefaultRules();
+  if (config.inhibitions.empty()) config.inhibitions = DefaultInhibitions();
 }
 
 Status CheckText(const std::string& yaml, const std::string& source) {

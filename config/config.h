@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "records/alert.h"
 #include "records/coupling.h"
+#include "records/matcher.h"
 
 namespace couplingd {
 
@@ -109,6 +110,8 @@ struct RuleConfig {
   int failures = 1;  // evaluation_failing: checkpoints put aside in a row
   Severity severity = Severity::kWarning;
   std::string runbook;  // URL shown with the alert
+  // It has to hold for so long before the alert fires; until then the alert is pending.
+  std::chrono::milliseconds hold_for{0};
 };
 
 struct SinkConfig {
@@ -120,6 +123,27 @@ struct SinkConfig {
   std::string ca_file;
   std::chrono::milliseconds timeout{15000};
   bool allow_private = false;  // the URL may lead to loopback or private addresses
+  std::vector<Matcher> match;  // only alerts whose labels match all of them
+  std::string fallback;        // name of the sink that is told what this one cannot be told
+  bool standby = false;        // is told only as somebody's fallback
+};
+
+// When and how often sinks are told.
+struct NotifyConfig {
+  std::chrono::milliseconds group_wait{10000};  // others of the same run and rule may join so long
+  std::chrono::milliseconds repeat_interval{std::chrono::hours(24)};  // 0: never
+  int storm = 100;  // more alerts than these waiting for a sink become one digest
+  std::chrono::milliseconds fallback_after{std::chrono::minutes(15)};
+  std::chrono::milliseconds longest_silence{std::chrono::days(7)};
+  bool inhibit = true;
+};
+
+// While an alert that matches `source` fires, those that match `target` and have the same values of
+// the labels `equal`, which both must have, are held back.
+struct InhibitionConfig {
+  std::vector<Matcher> source;
+  std::vector<Matcher> target;
+  std::vector<std::string> equal;
 };
 
 struct Config {
@@ -136,7 +160,9 @@ struct Config {
   CouplingConfig coupling;
   std::vector<RuleConfig> rules;  // empty: one of every kind with its defaults
   std::vector<SinkConfig> sinks;
-  std::string log_level = "info";  // trace, debug, info, warn, error
+  NotifyConfig notify;
+  std::vector<InhibitionConfig> inhibitions;  // empty: DefaultInhibitions()
+  std::string log_level = "info";             // trace, debug, info, warn, error
 
   std::string SocketPath() const;    // server.socket or its default
   std::string DatabasePath() const;  // <store.path>/history.db

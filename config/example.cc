@@ -1,5 +1,6 @@
 #include "config/example.h"
 
+#include "config/notify_tables.h"
 #include "config/tables.h"
 
 namespace couplingd {
@@ -22,6 +23,7 @@ Config ExampleValues() {
   config.axes = DefaultAxes();
   config.rules = DefaultRules();
   config.sinks = {{.name = "team-slack", .kind = "slack", .url_file = "/etc/couplingd/slack-url"}};
+  config.inhibitions = DefaultInhibitions();
   return config;
 }
 

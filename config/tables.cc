@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "config/alert_tables.h"
+#include "config/notify_tables.h"
 
 namespace couplingd {
 namespace {
@@ -306,6 +307,10 @@ const Table<Config>& ConfigTable() {
               ListKey("rules", &Config::rules, &RuleTable,
                       "What raises alerts. None: the rules below, one of each kind."),
               ListKey("sinks", &Config::sinks, &SinkTable, "Where alerts are delivered."),
+              SectionKey("notify", &Config::notify, &NotifyTable,
+                         "When and how often they are delivered."),
+              ListKey("inhibitions", &Config::inhibitions, &InhibitionTable,
+                      "Which alerts are held back while others fire. None: the one below."),
               ChoiceKey("log_level", &Config::log_level,
                         {"trace", "debug", "info", "warn", "error"},
                         "trace, debug, info, warn or error."),

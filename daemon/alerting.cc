@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "alerts/lifecycle.h"
+#include "alerts/notify.h"
 #include "alerts/rules.h"
 
 namespace couplingd {
@@ -56,8 +57,8 @@ Result<RuleInputs> GatherInputs(HistoryReader& history, const Config& config, co
 
 }  // namespace
 
-Result<int> RaiseAlerts(HistoryWriter& history, const Config& config, const Clock& clock,
-                        const Advice& advice) {
+Status RaiseAlerts(HistoryWriter& history, const Config& config, const Clock& clock,
+                   const Advice& advice) {
   RuleInputs inputs = TRY(GatherInputs(history.reader(), config, clock));
   const auto advise = [&](const auto& subject) {
     const auto found =
@@ -68,12 +69,12 @@ Result<int> RaiseAlerts(HistoryWriter& history, const Config& config, const Cloc
   inputs.advise_forecast = advise;
   const std::vector<Finding> findings = EvaluateRules(config.rules, inputs);
   const std::vector<Alert> known = TRY(history.reader().Alerts({}));
-  const std::vector<Alert> transitions =
-      AlertTransitions(known, findings, ScopeOf(config), clock.Now());
-  std::vector<std::string> sinks;
-  for (const SinkConfig& sink : config.sinks) sinks.push_back(sink.name);
-  for (const Alert& alert : transitions) TRY(history.SaveAlert(alert, sinks));
-  return static_cast<int>(transitions.size());
+  return history.Transaction([&]() -> Status {
+    for (const Alert& alert : AlertTransitions(known, findings, ScopeOf(config), clock.Now())) {
+      TRY(history.SaveAlert(alert));
+    }
+    return NotifySinks(history, config, clock.Now());
+  });
 }
 
 }  // namespace couplingd

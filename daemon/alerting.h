@@ -10,10 +10,10 @@
 
 namespace couplingd {
 
-// Evaluates every rule on what is stored and records each transition with its deliveries. Returns
-// how many transitions there were. Call it inside a transaction to commit them with what caused
-// them. `advice` goes along with alerts about coupling.
-Result<int> RaiseAlerts(HistoryWriter& history, const Config& config, const Clock& clock,
-                        const Advice& advice);
+// Evaluates every rule on what is stored, records each transition and what every sink is to be
+// told. Call it inside a transaction to commit that with what caused it. `advice` goes along with
+// alerts about coupling.
+Status RaiseAlerts(HistoryWriter& history, const Config& config, const Clock& clock,
+                   const Advice& advice);
 
 }  // namespace couplingd

@@ -11,6 +11,7 @@
 #include "alerts/delivery.h"
 #include "base/json.h"
 #include "daemon/metrics.h"
+#include "queries/alert_changes.h"
 #include "queries/import.h"
 #include "queries/loss_record.h"
 #include "queries/queries.h"
@@ -21,6 +22,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::string_view kApiPrefix = "/api/v1/";
+constexpr std::string_view kAlertsPrefix = "alerts/";
 constexpr std::string_view kBody = "request body";
 constexpr std::chrono::seconds kLocalQueryLimit{30}, kRemoteQueryLimit{2};
 
@@ -159,6 +161,13 @@ class Api::Impl {
     }
     if (verb == "losses") {
       return ToJson(TRY(RecordLosses(parts_.history, TRY(LossImportFromJson(body)))));
+    }
+    if (verb.starts_with(kAlertsPrefix)) {
+      const std::string_view change = std::string_view(verb).substr(kAlertsPrefix.size());
+      std::string answer =
+          TRY(ChangeAlerts(parts_.history, parts_.config, parts_.clock, change, document));
+      parts_.pipeline.Tick();
+      return answer;
     }
     return Fail(ErrorKind::kNotFound,
                 fmt::format("there is nothing called \"{}\" to change", verb));

@@ -29,6 +29,7 @@ struct ApiParts {
 // POST /api/v1/notify      {run, path, step, tokens, ended}
 // POST /api/v1/retry       {checkpoint}
 // POST /api/v1/import      as queries/import.h takes it
+// POST /api/v1/alerts/VERB as queries/alert_changes.h takes it
 // POST /api/v1/alerts/test {}: [{sink, outcome, text, milliseconds}]
 // Reading happens on a thread of its own with a read-only connection; writing on the io_context's
 // thread.

@@ -354,9 +354,9 @@ Status Pipeline::Conclude(const Analysis& analysis) {
 }
 
 void Pipeline::Tick() {
-  const auto raised = RaiseAlerts(parts_.history, config_, parts_.clock, advice_);
+  const Status raised = RaiseAlerts(parts_.history, config_, parts_.clock, advice_);
   if (!raised) return Report("error", "rules", raised.error().Text());
-  if (*raised > 0) parts_.deliver();
+  parts_.deliver();
   Dispatch();
 }
 

@@ -54,7 +54,8 @@ class RunningService final : public Service {
     for (auto& sink : TRY(MakeSinks(config_.sinks, SinkServices{parts_.http, parts_.clock}))) {
       sinks_.push_back(std::move(sink));
     }
-    delivery_.emplace(sinks_, StoreThread(), parts_.clock, Hooks());
+    delivery_.emplace(sinks_, StoreThread(), parts_.clock, Hooks(),
+                      DeliveryOptions{.storm = config_.notify.storm});
     api_.emplace(ApiParts{io_, parts_.clock, config_, parts_.history, pipeline_, sinks_,
                           [this] { return !stopping_ && store_is_well_; }});
     server_ =
@@ -98,6 +99,10 @@ class RunningService final : public Service {
                   "sink {}: delivery {} attempt {} after {} ms: {}", attempt.sink,
                   attempt.delivery_id, attempt.attempt, attempt.took.count(),
                   delivered ? "delivered" : attempt.outcome.text);
+    };
+    hooks.on_refresh = [](const std::string& sink, const DeliveryOutcome& outcome) {
+      if (outcome.result == DeliveryResult::kDelivered) return;
+      spdlog::warn("sink {}: what fires could not be said again: {}", sink, outcome.text);
     };
     hooks.on_store_error = [](const std::string& sink, const Error& error) {
       spdlog::error("sink {}: {}", sink, error.Text());

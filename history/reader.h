@@ -11,7 +11,8 @@
 namespace couplingd {
 
 // Reads through a connection that outlives it. Runs, checkpoints and scores are in
-// reader_scores.cc, estimates and alerts in reader_alerts.cc.
+// reader_scores.cc, estimates and alerts in reader_alerts.cc, what sinks
+// are told in reader_notifications.cc.
 class SqlReader : public HistoryReader {
  public:
   // `database` is the file that was asked for, beside which the score files lie.
@@ -32,6 +33,10 @@ class SqlReader : public HistoryReader {
   Result<std::optional<Alert>> FindAlert(const std::string& key, std::int64_t sequence) override;
   Result<std::vector<Alert>> AlertLog(const HistoryFilter& filter) override;
   Result<std::vector<Delivery>> Deliveries(const std::string& state) override;
+  Result<std::vector<SinkLedger>> SinkLedgers() override;
+  Result<std::vector<NotificationDecision>> Decisions(const std::string& alert_key) override;
+  Result<std::vector<Silence>> Silences() override;
+  Result<std::vector<Acknowledgement>> Acknowledgements() override;
   Result<std::vector<Event>> Events(std::int64_t limit) override;
   Result<std::optional<std::string>> Value(const std::string& key) override;
   std::string ScoresDirectory() const override;

@@ -106,16 +106,6 @@ Result<std::vector<Alert>> SqlReader::AlertLog(const HistoryFilter& filter) {
   return alerts;
 }
 
-Result<std::vector<Delivery>> SqlReader::Deliveries(const std::string& state) {
-  Conditions conditions;
-  conditions.AddText("d.state = ?", state);
-  Statement statement = TRY(connection_.Prepare(
-      fmt::format("SELECT {} FROM deliveries d{} ORDER BY d.next_attempt_at, d.id",
-                  kDeliveryColumns, conditions.where())));
-  statement.BindAll(conditions.values());
-  return ReadAll(statement, ReadDelivery);
-}
-
 Result<std::vector<Event>> SqlReader::Events(std::int64_t limit) {
   Statement statement = TRY(connection_.Prepare(
       fmt::format("SELECT {} FROM events ORDER BY at DESC, id DESC LIMIT ?", kEventColumns)));

@@ -8,14 +8,6 @@
 namespace couplingd {
 namespace {
 
-std::unexpected<Error> UnknownText(std::string_view subject, std::string_view field,
-                                   std::string_view text) {
-  return Fail(
-      ErrorKind::kUnsupported,
-      fmt::format("{}: the stored {} \"{}\" is none that this program knows", subject, field, text),
-      "use the version of couplingd that wrote it, or a newer one");
-}
-
 Result<std::map<std::string, std::string>> LabelsFromJson(const std::string& text,
                                                           std::string_view source) {
   const JsonDocument json = TRY(ParseJson(text, source));
@@ -45,6 +37,14 @@ Result<std::map<std::string, double>> NumbersFromJson(const std::string& text,
 }
 
 }  // namespace
+
+std::unexpected<Error> UnknownText(std::string_view subject, std::string_view field,
+                                   std::string_view text) {
+  return Fail(
+      ErrorKind::kUnsupported,
+      fmt::format("{}: the stored {} \"{}\" is none that this program knows", subject, field, text),
+      "use the version of couplingd that wrote it, or a newer one");
+}
 
 std::string LabelsToJson(const std::map<std::string, std::string>& labels) {
   JsonWriter json;
@@ -152,14 +152,6 @@ Result<Alert> ReadAlert(Statement& row) {
   finding.values = TRY(NumbersFromJson(numbers, subject));
   finding.interventions = TRY(ReadInterventions(TRY(ParseJson(interventions, subject)), subject));
   return alert;
-}
-
-Result<Delivery> ReadDelivery(Statement& row) {
-  Delivery delivery;
-  row.Read(delivery.id, delivery.delivery_id, delivery.sink, delivery.alert_key, delivery.sequence,
-           delivery.attempts, delivery.next_attempt_at, delivery.state, delivery.last_outcome,
-           delivery.updated_at);
-  return delivery;
 }
 
 Result<Event> ReadEvent(Statement& row) {

@@ -41,7 +41,8 @@ inline constexpr std::string_view kAlertColumns =
     "a.interventions, a.resolution";
 inline constexpr std::string_view kDeliveryColumns =
     "d.id, d.delivery_id, d.sink, d.alert_key, d.sequence, d.attempts, d.next_attempt_at, "
-    "d.state, d.last_outcome, d.updated_at";
+    "d.state, d.last_outcome, d.updated_at, d.repeat, d.alert_group, d.severity, d.message, "
+    "d.receipt";
 inline constexpr std::string_view kEventColumns = "at, level, subject, text, count";
 
 // Each reads the columns above from the current row. A text that names no known state is
@@ -53,8 +54,18 @@ Result<ScoreRow> ReadScoreRow(Statement& row);
 Result<CouplingEstimate> ReadCoupling(Statement& row);
 Result<Forecast> ReadForecast(Statement& row);
 Result<Alert> ReadAlert(Statement& row);
-Result<Delivery> ReadDelivery(Statement& row);
 Result<Event> ReadEvent(Statement& row);
+
+// A text that is stored and that this program does not know: kUnsupported.
+std::unexpected<Error> UnknownText(std::string_view subject, std::string_view field,
+                                   std::string_view text);
+
+// In notification_rows.cc.
+Result<Delivery> ReadDelivery(Statement& row);
+Result<Silence> ReadSilence(Statement& row);
+Result<Acknowledgement> ReadAcknowledgement(Statement& row);
+Result<NotificationDecision> ReadDecision(Statement& row);
+std::string TextsToJson(const std::vector<std::string>& texts);
 
 std::string LabelsToJson(const std::map<std::string, std::string>& labels);
 std::string NumbersToJson(const std::map<std::string, double>& numbers);

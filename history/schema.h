@@ -7,7 +7,7 @@
 namespace couplingd {
 
 inline constexpr int kApplicationId = 0x43504c44;  // "CPLD", in bytes 68 to 71 of the file
-inline constexpr int kSchemaVersion = 4;           // PRAGMA user_version
+inline constexpr int kSchemaVersion = 5;           // PRAGMA user_version
 
 // kUnsupported for a newer schema, or an older one, which only a writer can bring forward;
 // kNotFound for an empty database; kInvalidData for the database of another program.

@@ -93,6 +93,12 @@ class HistoryReader {
   // Of all states (""), or of one ("pending", "delivered", "superseded", "dead"), those due first
   // in front.
   virtual Result<std::vector<Delivery>> Deliveries(const std::string& state) = 0;
+  // What each sink was told about each alert that it has rows of.
+  virtual Result<std::vector<SinkLedger>> SinkLedgers() = 0;
+  // What was decided about an alert, oldest first; all of its transitions.
+  virtual Result<std::vector<NotificationDecision>> Decisions(const std::string& alert_key) = 0;
+  virtual Result<std::vector<Silence>> Silences() = 0;  // newest first, ended ones too
+  virtual Result<std::vector<Acknowledgement>> Acknowledgements() = 0;
   virtual Result<std::vector<Event>> Events(std::int64_t limit) = 0;  // newest first; 0: all
   // Small named values (last evaluation time, state of a rule, …). Absent: nullopt.
   virtual Result<std::optional<std::string>> Value(const std::string& key) = 0;
@@ -138,14 +144,25 @@ class HistoryWriter {
   // stored twice.
   virtual Status SaveCoupling(const CouplingEstimate& estimate) = 0;
   virtual Status SaveForecast(const Forecast& forecast) = 0;
-  // A transition of an alert, and a pending delivery to each of the sinks named. A sequence that
-  // does not rise is kConflict. Older deliveries of the same alert that a sink has not acknowledged
-  // become "superseded": the sink gets the newest state only, and a resolved alert whose firing was
-  // superseded must say that it fired and resolved.
-  virtual Status SaveAlert(const Alert& alert, const std::vector<std::string>& sinks) = 0;
-  // By id: attempts, next attempt, state, outcome and time; the rest never changes. A delivery that
-  // was superseded while an attempt was under way does not become pending again.
+  // A transition of an alert. A sequence that does not rise is kConflict.
+  virtual Status SaveAlert(const Alert& alert) = 0;
+  // A pending delivery of a stored transition: sink, alert_key, sequence, repeat, group, severity
+  // and next_attempt_at are taken, the rest is given. Older deliveries of the same alert that the
+  // sink has not acknowledged become "superseded": it gets the newest state only, and a resolved
+  // alert whose firing was superseded must say that it fired and resolved.
+  virtual Status AddDelivery(const Delivery& delivery) = 0;
+  // By id: attempts, next attempt, state, message, receipt, outcome and time; the rest never
+  // changes. A delivery that was superseded while an attempt was under way does not become pending
+  // again.
   virtual Status SaveDelivery(const Delivery& delivery) = 0;
+  // Takes a pending delivery out of the outbox of which no attempt was begun, else kConflict.
+  virtual Status WithdrawDelivery(std::int64_t id) = 0;
+  // Not stored again where the newest of the same transition and sink says the same.
+  virtual Status SaveDecision(const NotificationDecision& decision) = 0;
+  // Inserts where id is 0 (returns the new id), else updates its end.
+  virtual Result<std::int64_t> SaveSilence(const Silence& silence) = 0;
+  // The newest of a firing counts.
+  virtual Status SaveAcknowledgement(const Acknowledgement& acknowledgement) = 0;
   virtual Status SaveEvent(const std::string& level, const std::string& subject,
                            const std::string& text) = 0;
   virtual Status SetValue(const std::string& key, const std::string& value) = 0;

@@ -15,7 +15,7 @@
 namespace couplingd {
 
 // Transactions, runs, checkpoints and evaluations are in writer.cc; estimates, alerts and events in
-// writer_alerts.cc.
+// writer_alerts.cc, what sinks are told in writer_notifications.cc.
 class SqlWriter final : public HistoryWriter {
  public:
   SqlWriter(DirectoryLock lock, std::unique_ptr<Connection> connection, const Clock& clock)
@@ -33,8 +33,13 @@ class SqlWriter final : public HistoryWriter {
                                   const std::vector<LossPoint>& points) override;
   Status SaveCoupling(const CouplingEstimate& estimate) override;
   Status SaveForecast(const Forecast& forecast) override;
-  Status SaveAlert(const Alert& alert, const std::vector<std::string>& sinks) override;
+  Status SaveAlert(const Alert& alert) override;
+  Status AddDelivery(const Delivery& delivery) override;
   Status SaveDelivery(const Delivery& delivery) override;
+  Status WithdrawDelivery(std::int64_t id) override;
+  Status SaveDecision(const NotificationDecision& decision) override;
+  Result<std::int64_t> SaveSilence(const Silence& silence) override;
+  Status SaveAcknowledgement(const Acknowledgement& acknowledgement) override;
   Status SaveEvent(const std::string& level, const std::string& subject,
                    const std::string& text) override;
   Status SetValue(const std::string& key, const std::string& value) override;
@@ -51,7 +56,6 @@ class SqlWriter final : public HistoryWriter {
   Result<std::int64_t> InsertEvaluation(const Evaluation& evaluation);
   Status ReplaceScores(std::int64_t evaluation_id, const std::vector<Score>& scores);
   Status InsertAlert(const Alert& alert);
-  Status AddDelivery(const Alert& alert, const std::string& sink);
   // The body's id, from a transaction of its own or within the open one.
   Result<std::int64_t> TransactionWithId(const std::function<Result<std::int64_t>()>& body);
 

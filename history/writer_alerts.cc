@@ -1,27 +1,9 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <set>
-
-#include "base/hash.h"
 #include "history/rows.h"
 #include "history/writer.h"
 
 namespace couplingd {
-namespace {
-
-constexpr std::array<std::string_view, 4> kDeliveryStates = {"pending", "delivered", "superseded",
-                                                             "dead"};
-
-// The same on every attempt; the lengths keep two different triples from reading alike.
-std::string DeliveryId(const Alert& alert, const std::string& sink) {
-  return HashHex(fmt::format("{}:{}:{}:{}:{}", alert.key.size(), alert.key, alert.sequence,
-                             sink.size(), sink));
-}
-
-}  // namespace
-
 Status SqlWriter::SaveCoupling(const CouplingEstimate& estimate) {
   const Status saved = Transaction([&]() -> Status {
     Statement insert = TRY(connection_->Prepare(
@@ -89,13 +71,8 @@ Status SqlWriter::SaveForecast(const Forecast& forecast) {
                                        forecast.run.empty() ? forecast.family : forecast.run)));
 }
 
-Status SqlWriter::SaveAlert(const Alert& alert, const std::vector<std::string>& sinks) {
-  const std::set<std::string> distinct(sinks.begin(), sinks.end());
-  const Status saved = Transaction([&]() -> Status {
-    TRY(InsertAlert(alert));
-    for (const std::string& sink : distinct) TRY(AddDelivery(alert, sink));
-    return {};
-  });
+Status SqlWriter::SaveAlert(const Alert& alert) {
+  const Status saved = Transaction([&] { return InsertAlert(alert); });
   if (saved) return {};
   return std::unexpected(saved.error().Within(
       fmt::format("alert {} of {} ({})", alert.finding.rule, alert.finding.run, alert.key)));
@@ -124,40 +101,6 @@ Status SqlWriter::InsertAlert(const Alert& alert) {
               LabelsToJson(finding.labels), NumbersToJson(finding.values),
               InterventionsToJson(finding.interventions), alert.resolution, clock_.Now());
   return insert.Run();
-}
-
-Status SqlWriter::AddDelivery(const Alert& alert, const std::string& sink) {
-  const UnixMillis now = clock_.Now();
-  Statement supersede = TRY(connection_->Prepare(
-      "UPDATE deliveries SET state = 'superseded', last_outcome = :outcome, updated_at = :now "
-      "WHERE sink = :sink AND alert_key = :key AND sequence < :sequence AND state = 'pending'"));
-  supersede.Bind(fmt::format("superseded by transition {}", alert.sequence), now, sink, alert.key,
-                 alert.sequence);
-  TRY(supersede.Run());
-  Statement insert = TRY(connection_->Prepare(
-      "INSERT INTO deliveries (delivery_id, sink, alert_key, sequence, attempts, next_attempt_at, "
-      "state, last_outcome, updated_at) VALUES "
-      "(:delivery_id, :sink, :key, :sequence, 0, :next_attempt_at, 'pending', '', :updated_at)"));
-  insert.Bind(DeliveryId(alert, sink), sink, alert.key, alert.sequence, now, now);
-  return insert.Run();
-}
-
-Status SqlWriter::SaveDelivery(const Delivery& delivery) {
-  if (std::ranges::find(kDeliveryStates, delivery.state) == kDeliveryStates.end()) {
-    return Fail(ErrorKind::kUsage, fmt::format("delivery {}: \"{}\" is no state of a delivery",
-                                               delivery.id, delivery.state));
-  }
-  return Transaction([&]() -> Status {
-    Statement update = TRY(connection_->Prepare(
-        "UPDATE deliveries SET attempts = :attempts, next_attempt_at = :next_attempt_at, "
-        "state = iif(state = 'superseded' AND :state = 'pending', state, :state), "
-        "last_outcome = :last_outcome, updated_at = :updated_at WHERE id = :id"));
-    update.Bind(delivery.attempts, delivery.next_attempt_at, delivery.state, delivery.last_outcome,
-                delivery.updated_at, delivery.id);
-    TRY(update.Run());
-    if (connection_->Changes() == 1) return {};
-    return Fail(ErrorKind::kNotFound, fmt::format("no delivery with id {} is stored", delivery.id));
-  });
 }
 
 Status SqlWriter::SaveEvent(const std::string& level, const std::string& subject,

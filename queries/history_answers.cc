@@ -7,9 +7,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "queries/false_alarms.h"
-#include "queries/intervention_grades.h"
 #include "queries/parameters.h"
-#include "records/alert_json.h"
 
 namespace couplingd {
 namespace {
@@ -38,41 +36,6 @@ void WriteEvent(JsonWriter& json, const Event& event) {
   json.BeginObject().Field("at", FormatTime(event.at)).Field("level", event.level);
   json.Field("subject", event.subject).Field("text", event.text).Field("count", event.count);
   json.EndObject();
-}
-
-void WriteDelivery(JsonWriter& json, const Delivery& delivery) {
-  json.Field("sink", delivery.sink).Field("state", delivery.state);
-  json.Field("attempts", delivery.attempts);
-  json.Field("next_attempt_at",
-             delivery.state == "pending" ? TimeOrNull(delivery.next_attempt_at) : std::nullopt);
-  json.Field("last_outcome", delivery.last_outcome);
-}
-
-void WriteAlert(JsonWriter& json, const Alert& alert, const std::vector<Delivery>& deliveries,
-                const InterventionGrader& grader) {
-  const Finding& finding = alert.finding;
-  json.BeginObject().Field("key", alert.key).Field("sequence", alert.sequence);
-  json.Field("state", ToString(alert.state))
-      .Field("rule", finding.rule)
-      .Field("kind", finding.kind);
-  json.Field("run", finding.run).Field("subject", finding.subject);
-  json.Field("severity", ToString(finding.severity)).Field("summary", finding.summary);
-  json.Field("description", finding.description).Field("starts_at", FormatTime(alert.starts_at));
-  json.Field("ends_at", TimeOrNull(alert.ends_at)).Key("resolution");
-  alert.resolution.empty() ? json.Null() : json.Value(alert.resolution);
-  json.Field("test", alert.is_test);
-  json.Key("labels").BeginObject();
-  for (const auto& [name, value] : finding.labels) json.Field(name, value);
-  json.EndObject().Key("interventions");
-  WriteInterventions(json, finding.interventions, grader.Grade(alert));
-  json.Key("deliveries").BeginArray();
-  for (const Delivery& delivery : deliveries) {
-    if (delivery.alert_key != alert.key || delivery.sequence != alert.sequence) continue;
-    json.BeginObject();
-    WriteDelivery(json, delivery);
-    json.EndObject();
-  }
-  json.EndArray().EndObject();
 }
 
 HistoryFilter AllGenerations() {
@@ -177,32 +140,6 @@ Result<std::string> AnswerScores(const QueryContext& context) {
     json.Field("parameters", row.parameters).Field("task", row.score.task);
     json.Field("metric", row.score.metric).Field("value", row.score.value);
     json.Field("stderr", row.score.stderr_value).Field("n", row.score.n).EndObject();
-  }
-  return json.EndArray().Text();
-}
-
-Result<std::string> AnswerAlerts(const QueryContext& context) {
-  const HistoryFilter filter = TRY(ParseFilter(context.parameters, context.clock));
-  const std::vector<Delivery> deliveries = TRY(context.history.Deliveries(""));
-  const bool log = context.parameters.contains("log");
-  const InterventionGrader grader = TRY(InterventionGrader::Read(context.history));
-  JsonWriter json;
-  json.BeginArray();
-  for (const Alert& alert :
-       TRY(log ? context.history.AlertLog(filter) : context.history.Alerts(filter))) {
-    WriteAlert(json, alert, deliveries, grader);
-  }
-  return json.EndArray().Text();
-}
-
-Result<std::string> AnswerDeliveries(const QueryContext& context) {
-  JsonWriter json;
-  json.BeginArray();
-  for (const Delivery& delivery : TRY(context.history.Deliveries(""))) {
-    json.BeginObject().Field("id", delivery.id).Field("delivery_id", delivery.delivery_id);
-    json.Field("alert_key", delivery.alert_key).Field("sequence", delivery.sequence);
-    WriteDelivery(json, delivery);
-    json.EndObject();
   }
   return json.EndArray().Text();
 }

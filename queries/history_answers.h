@@ -19,8 +19,6 @@ Result<std::string> AnswerStatus(const QueryContext& context);
 Result<std::string> AnswerRuns(const QueryContext& context);
 Result<std::string> AnswerCheckpoints(const QueryContext& context);
 Result<std::string> AnswerScores(const QueryContext& context);
-Result<std::string> AnswerAlerts(const QueryContext& context);
-Result<std::string> AnswerDeliveries(const QueryContext& context);
 Result<std::string> AnswerEvents(const QueryContext& context);
 
 }  // namespace couplingd

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "queries/alert_answers.h"
 #include "queries/audit_answer.h"
 #include "queries/comparison_answer.h"
 #include "queries/coupling_answers.h"
@@ -48,7 +49,8 @@ const std::vector<Verb>& Verbs() {
        AnswerForecast,
        {"run", "family", "axes", "generation", "recompute", "over", "task", "metric", "at",
         "benchmarks", "panel", "terms"}},
-      {"alerts", AnswerAlerts, {"run", "since", "limit", "log"}},
+      {"alerts", AnswerAlerts, {"run", "since", "limit", "log", "key"}},
+      {"silences", AnswerSilences, {}},
       {"deliveries", AnswerDeliveries, {}},
       {"events", AnswerEvents, {"limit"}},
   };

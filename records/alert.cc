@@ -15,7 +15,15 @@ std::string_view ToString(Severity severity) {
 }
 
 std::string_view ToString(AlertState state) {
-  return state == AlertState::kFiring ? "firing" : "resolved";
+  switch (state) {
+    case AlertState::kPending:
+      return "pending";
+    case AlertState::kFiring:
+      return "firing";
+    case AlertState::kResolved:
+      return "resolved";
+  }
+  return "resolved";
 }
 
 std::string_view ToString(GradeVerdict verdict) {
@@ -38,7 +46,7 @@ std::optional<Severity> ParseSeverity(std::string_view text) {
 }
 
 std::optional<AlertState> ParseAlertState(std::string_view text) {
-  for (AlertState state : {AlertState::kFiring, AlertState::kResolved}) {
+  for (AlertState state : {AlertState::kPending, AlertState::kFiring, AlertState::kResolved}) {
     if (ToString(state) == text) return state;
   }
   return std::nullopt;

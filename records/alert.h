@@ -13,7 +13,8 @@
 namespace couplingd {
 
 enum class Severity { kInfo, kWarning, kCritical };
-enum class AlertState { kFiring, kResolved };
+// kPending: the rule holds, but not yet for as long as it asks; nobody is told.
+enum class AlertState { kPending, kFiring, kResolved };
 
 std::string_view ToString(Severity severity);
 std::string_view ToString(AlertState state);
@@ -69,8 +70,8 @@ struct Alert {
   std::string key;            // hash of rule, run and subject; never of times, hosts or scores
   std::int64_t sequence = 0;  // rises by one with every transition of this key
   AlertState state = AlertState::kFiring;
-  UnixMillis starts_at = 0;
-  UnixMillis ends_at = 0;  // 0 while firing
+  UnixMillis starts_at = 0;  // since when it is pending or fires
+  UnixMillis ends_at = 0;    // 0 while pending or firing
   Finding finding;         // as it fired; once resolved, still what had fired, with `active` false
   std::string resolution;  // why it is over, one sentence; empty while firing
   bool is_test = false;    // marked test alert of `couplingctl alerts test`
@@ -93,6 +94,55 @@ struct Delivery {
   Severity severity = Severity::kWarning;
   std::string message;  // delivery id of the message that carries it, once that was put together
   std::string receipt;  // what the sink's acknowledgement carried, for later messages
+};
+
+// Keeps alerts whose labels match from being sent while it lasts. What they are is still recorded.
+struct Silence {
+  std::int64_t id = 0;
+  std::vector<std::string> matchers;  // Matcher texts, all of which have to hold; at least one
+  std::string author;
+  std::string reason;
+  UnixMillis created_at = 0;
+  UnixMillis starts_at = 0;
+  UnixMillis ends_at = 0;
+  std::optional<std::int64_t> until_step;  // it also ends for a run that has reached this step
+  std::string ended_by;                    // who ended it early; empty if nobody did
+};
+
+// Someone looks after this firing: no repeats of it are sent.
+struct Acknowledgement {
+  std::string alert_key;
+  std::int64_t sequence = 0;  // of the firing
+  std::string author;
+  std::string reason;
+  UnixMillis at = 0;
+};
+
+// Whether a sink is told of a transition, and why. The newest counts.
+struct NotificationDecision {
+  UnixMillis at = 0;
+  std::string alert_key;
+  std::int64_t sequence = 0;
+  std::string sink;
+  bool is_sent = false;  // a delivery was put into the outbox
+  std::string reason;    // one word or two of docs/alerts.md: "fired", "silenced", "inhibited", …
+  std::string detail;    // which silence, which alert, until when
+};
+
+// What one sink was told about one alert.
+struct SinkLedger {
+  std::string sink;
+  std::string alert_key;
+  std::int64_t newest_sequence = 0;  // of its rows
+  int newest_repeat = 0;
+  std::int64_t newest_id = 0;
+  std::string newest_state;       // of that row: pending, delivered, superseded, dead
+  bool newest_attempted = false;  // it was, or may have been, on the wire
+  UnixMillis newest_updated_at = 0;
+  // The newest transition that the sink knows of, or may know of although no acknowledgement came;
+  // 0 if none.
+  std::int64_t known_sequence = 0;
+  AlertState known_state = AlertState::kResolved;
 };
 
 }  // namespace couplingd

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/regex.h"
 #include "base/result.h"
 #include "probes/tokenizer/normalizer.h"
-#include "probes/tokenizer/regex.h"
 #include "probes/tokenizer/tokenizer.h"
 #include "probes/tokenizer/vocabulary.h"
 

@@ -238,4 +238,10 @@ Result<std::string> TranslateOniguruma(std::string_view pattern) {
   return Translator(pattern).Translate();
 }
 
+Result<Regex> CompileOniguruma(std::string_view pattern) {
+  auto compiled = Regex::Compile(TRY(TranslateOniguruma(pattern)));
+  if (compiled) return compiled;
+  return std::unexpected(compiled.error().Within(fmt::format("translated from \"{}\"", pattern)));
+}
+
 }  // namespace couplingd

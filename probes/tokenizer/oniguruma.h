@@ -13,10 +13,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/regex.h"
 #include "base/result.h"
 
 namespace couplingd {
 
 Result<std::string> TranslateOniguruma(std::string_view pattern);
+
+// The translation, compiled.
+Result<Regex> CompileOniguruma(std::string_view pattern);
 
 }  // namespace couplingd

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "probes/tokenizer/oniguruma.h"
+
 namespace couplingd {
 namespace {
 
@@ -91,10 +93,10 @@ Result<TextPattern> TextPattern::Parse(const JsonValue& component, const std::st
   if (auto literal = TRY(FindString(*pattern, "String", where)); literal && !literal->empty()) {
     return TextPattern(std::move(*literal));
   } else if (literal) {
-    return TextPattern(TRY(Regex::Compile("")));
+    return TextPattern(TRY(CompileOniguruma("")));
   }
   const std::string regex = TRY(GetString(*pattern, "Regex", where));
-  auto compiled = Regex::Compile(regex);
+  auto compiled = CompileOniguruma(regex);
   if (!compiled) return std::unexpected(compiled.error().Within(where));
   return TextPattern(std::move(*compiled));
 }

@@ -4,6 +4,7 @@
 
 #include "probes/tokenizer/byte_alphabet.h"
 #include "probes/tokenizer/component.h"
+#include "probes/tokenizer/oniguruma.h"
 #include "probes/tokenizer/pattern.h"
 #include "probes/tokenizer/unicode.h"
 
@@ -215,7 +216,7 @@ class PreTokenizerSequence final : public PreTokenizer {
 Result<PreTokenizerPointer> BuildByteLevel(const JsonValue& json, const std::string& where) {
   const bool add_prefix_space = TRY(GetBool(json, "add_prefix_space", where));
   std::optional<Regex> regex;
-  if (TRY(GetFlag(json, "use_regex", true, where))) regex = TRY(Regex::Compile(kByteLevelRegex));
+  if (TRY(GetFlag(json, "use_regex", true, where))) regex = TRY(CompileOniguruma(kByteLevelRegex));
   return std::make_unique<ByteLevelPreTokenizer>(add_prefix_space, std::move(regex));
 }
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/regex.h"
 #include "base/result.h"
-#include "probes/tokenizer/regex.h"
 
 namespace couplingd {
 

@@ -135,7 +135,7 @@ class Delivering : public ::testing::Test {
   void Save(StoreThread& store, const std::string& key, std::int64_t sequence,
             const std::vector<std::string>& sinks) {
     store.Do([&](HistoryWriter& writer) {
-      ASSERT_TRUE(writer.SaveAlert(AlertWith(key, sequence), sinks));
+      ASSERT_TRUE(testing::SaveFor(writer, AlertWith(key, sequence), sinks));
     });
   }
   // Drains and waits for the end.

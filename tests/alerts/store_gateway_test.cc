@@ -16,6 +16,7 @@ using testing::ExampleAlert;
 using testing::kDelivered;
 using testing::kPermanent;
 using testing::kRetry;
+using testing::SaveFor;
 using testing::TemporaryFolder;
 
 // The store with a clock that stands still unless moved, and one sink's memory.
@@ -30,7 +31,7 @@ class Outbox : public ::testing::Test {
     memory_ = SinkMemory{.sink = "sink"};
   }
   void Save(const std::string& key, std::int64_t sequence) {
-    const Status saved = writer_->SaveAlert(AlertWith(key, sequence), {"sink"});
+    const Status saved = SaveFor(*writer_, AlertWith(key, sequence), {"sink"});
     ASSERT_TRUE(saved) << saved.error().Text();
   }
   Work Find() {
@@ -42,8 +43,7 @@ class Outbox : public ::testing::Test {
   std::string Attempt(const DeliveryOutcome& outcome) {
     const Work work = Find();
     if (!work.notification) return "";
-    EXPECT_TRUE(RecordOutcome(*writer_, memory_, work.notification->news.front().delivery, outcome,
-                              clock_.Now()));
+    EXPECT_TRUE(RecordOutcome(*writer_, memory_, *work.notification, outcome, clock_.Now()));
     return work.notification->news.front().alert.key + ":" +
            std::to_string(work.notification->news.front().alert.sequence);
   }
@@ -106,7 +106,7 @@ TEST_F(Outbox, WaitsAfterAFailureAndSendsTheSameDeliveryIdAgain) {
 
 TEST_F(Outbox, SendsAgainWithTheSameIdAfterACrashBetweenSendingAndRecording) {
   Save("a", 1);
-  const Delivery sent = Find().notification->news.front().delivery;
+  const Notification sent = *Find().notification;
   Reopen();
   EXPECT_EQ(Find().notification->news.front().delivery.delivery_id, sent.delivery_id);
   EXPECT_EQ(Attempt(kDelivered), "a:1");
@@ -139,7 +139,7 @@ TEST_F(Outbox, HoldsEverythingBackUntilRetryAfterIsOverAlsoAfterARestart) {
 
 TEST_F(Outbox, RecordsAnAcknowledgementOfWhatWasSupersededWhileItWasSent) {
   Save("a", 1);
-  const Delivery sent = Find().notification->news.front().delivery;
+  const Notification sent = *Find().notification;
   Save("a", 2);
   ASSERT_TRUE(RecordOutcome(*writer_, memory_, sent, kDelivered, clock_.Now()));
   EXPECT_TRUE(Find().notification->news.front().told_firing);
@@ -149,7 +149,7 @@ TEST_F(Outbox, RecordsAnAcknowledgementOfWhatWasSupersededWhileItWasSent) {
 
 TEST_F(Outbox, DoesNotReviveWhatWasSupersededWhileItFailed) {
   Save("a", 1);
-  const Delivery sent = Find().notification->news.front().delivery;
+  const Notification sent = *Find().notification;
   Save("a", 2);
   ASSERT_TRUE(RecordOutcome(*writer_, memory_, sent, kRetry, clock_.Now()));
   EXPECT_EQ(In("superseded").size(), 1u);
@@ -158,7 +158,7 @@ TEST_F(Outbox, DoesNotReviveWhatWasSupersededWhileItFailed) {
 }
 
 TEST_F(Outbox, BuriesWhatWasMeantForSinksThatWereRemoved) {
-  ASSERT_TRUE(writer_->SaveAlert(AlertWith("a", 1), {"sink", "old"}));
+  ASSERT_TRUE(SaveFor(*writer_, AlertWith("a", 1), {"sink", "old"}));
   ASSERT_TRUE(BuryRemovedSinks(*writer_, {"sink"}, clock_.Now()));
   ASSERT_EQ(In("dead").size(), 1u);
   EXPECT_EQ(In("dead")[0].sink, "old");

@@ -15,6 +15,7 @@
 #include "alerts/sink.h"
 #include "base/files.h"
 #include "base/http_client.h"
+#include "history/store.h"
 
 namespace couplingd::testing {
 
@@ -116,6 +117,22 @@ inline Alert AlertWith(const std::string& key, std::int64_t sequence) {
   alert.key = key;
   alert.sequence = sequence;
   return alert;
+}
+
+// A transition and a delivery of it to each sink, due at once.
+inline Status SaveFor(HistoryWriter& writer, const Alert& alert,
+                      const std::vector<std::string>& sinks) {
+  return writer.Transaction([&]() -> Status {
+    TRY(writer.SaveAlert(alert));
+    for (const std::string& sink : sinks) {
+      Delivery delivery;
+      delivery.sink = sink;
+      delivery.alert_key = alert.key;
+      delivery.sequence = alert.sequence;
+      TRY(writer.AddDelivery(delivery));
+    }
+    return {};
+  });
 }
 
 }  // namespace couplingd::testing

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "history/migrations.h"
 #include "history/schema.h"
 #include "history/sqlite.h"
 #include "tests/history/fixture.h"
@@ -161,42 +162,50 @@ TEST_F(Opening, RefusesAnEmptyDatabaseBesideALogOrScores) {
 
 std::string SchemaText(Connection& connection) {
   return Must(connection.QueryText(
-      "SELECT group_concat(name || type || \"notnull\", ' ') FROM pragma_table_info('couplings')"));
+      "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)"));
 }
 
-TEST_F(Opening, BringsADatabaseOfTheFirstSchemaForwardWithWhatItHolds) {
-  std::string schema;
+// What version 1 wrote of a run, an alert that a sink was told of, and a coupling.
+constexpr char kOldRows[] = R"sql(
+INSERT INTO runs VALUES (1, 'pythia-70m', 'pythia', '/p', NULL, NULL, NULL, 1);
+INSERT INTO alerts VALUES (1, 'k', 1, 'firing', 100, 0, 0, 'tax', 'phase', 'pythia-70m', 's', 1,
+  'critical', '', '', '{}', '{}', '[]', '', 100);
+INSERT INTO deliveries VALUES (5, 'id', 'slack', 'k', 1, 2, 200, 'delivered', 'ok', 150);
+)sql";
+
+TEST_F(Opening, BringsADatabaseOfEveryOlderSchemaForwardWithWhatItHolds) {
+  std::string newest;
   {
-    auto writer = OpenWriter();
-    Must(writer->SaveRun(ExampleRun("pythia-70m")));
-    Must(writer->SaveCoupling(ExampleCoupling()));
+    const auto writer = OpenWriter();
+    newest = SchemaText(*Must(Connection::Open(Database(), Connection::Access::kRead)));
   }
-  {  // back to what version 1 wrote
-    auto connection = Must(Connection::Open(Database(), Connection::Access::kWrite));
-    schema = SchemaText(*connection);
-    for (const char* change :
-         {"couplings DROP COLUMN p_reasoning_rises", "couplings DROP COLUMN p_below_tax",
-          "couplings DROP COLUMN p_above_tax", "couplings DROP COLUMN p_below_bonus",
-          "couplings DROP COLUMN p_above_bonus", "forecasts DROP COLUMN low80",
-          "forecasts DROP COLUMN high80", "forecasts DROP COLUMN p_passed",
-          "forecasts DROP COLUMN observed"}) {
-      Must(connection->Execute(fmt::format("ALTER TABLE {}", change)));
+  for (int version = 1; version < kSchemaVersion; ++version) {
+    for (const char* file : {"", "-wal", "-shm"}) std::filesystem::remove(Database() + file);
+    std::ofstream(Database()).close();
+    {
+      auto connection = Must(Connection::Open(Database(), Connection::Access::kWrite));
+      for (int from = 0; from < version; ++from) {
+        Must(connection->Execute(Migration(from)));
+        if (from == 0) Must(connection->Execute(kOldRows));
+      }
+      Must(connection->Execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                                           kApplicationId, version)));
     }
-    Must(connection->Execute("DROP TABLE losses"));
-    Must(connection->Execute("PRAGMA user_version = 1"));
+    const std::string older = ErrorText(HistoryReader::Open(Database()));
+    EXPECT_NE(older.find(fmt::format("older schema {}", version)), std::string::npos) << older;
+    auto writer = OpenWriter();
+    Must(writer->SaveCoupling(ExampleCoupling()));
+    EXPECT_EQ(Must(writer->reader().Couplings({}))[0].evidence, ExampleCoupling().evidence);
+    EXPECT_EQ(Must(writer->reader().Runs())[0].name, "pythia-70m");
+    const auto deliveries = Must(writer->reader().Deliveries("delivered"));
+    ASSERT_EQ(deliveries.size(), 1u);
+    EXPECT_EQ(deliveries[0].id, 5);
+    EXPECT_EQ(deliveries[0].severity, Severity::kCritical);
+    EXPECT_EQ(deliveries[0].group, "tax\npythia-70m");
+    auto connection = Must(Connection::Open(Database(), Connection::Access::kWrite));
+    EXPECT_EQ(SchemaText(*connection), newest);
+    EXPECT_EQ(Must(connection->QueryInt("PRAGMA user_version")), kSchemaVersion);
   }
-  const std::string older = ErrorText(HistoryReader::Open(Database()));
-  EXPECT_NE(older.find("older schema 1"), std::string::npos) << older;
-  auto writer = OpenWriter();
-  const auto kept = Must(writer->reader().Couplings({}));
-  ASSERT_EQ(kept.size(), 1u);
-  EXPECT_FALSE(kept[0].evidence);
-  EXPECT_EQ(kept[0].gamma, ExampleCoupling().gamma);
-  Must(writer->SaveCoupling(ExampleCoupling()));
-  EXPECT_EQ(Must(writer->reader().Couplings({}))[0].evidence, ExampleCoupling().evidence);
-  auto connection = Must(Connection::Open(Database(), Connection::Access::kWrite));
-  EXPECT_EQ(SchemaText(*connection), schema);
-  EXPECT_EQ(Must(connection->QueryInt("PRAGMA user_version")), kSchemaVersion);
 }
 
 TEST_F(Opening, RefusesASchemaFromTheFuture) {

@@ -14,7 +14,18 @@ class Outbox : public HistoryTest {
   void Save(const std::string& key, std::int64_t sequence, AlertState state,
             const std::vector<std::string>& sinks) {
     clock_.Advance(std::chrono::milliseconds(1));
-    Must(writer_->SaveAlert(ExampleAlert(key, sequence, state), sinks));
+    Must(writer_->Transaction([&]() -> Status {
+      TRY(writer_->SaveAlert(ExampleAlert(key, sequence, state)));
+      for (const std::string& sink : std::set(sinks.begin(), sinks.end())) {
+        Delivery delivery;
+        delivery.sink = sink;
+        delivery.alert_key = key;
+        delivery.sequence = sequence;
+        delivery.next_attempt_at = clock_.Now();
+        TRY(writer_->AddDelivery(delivery));
+      }
+      return {};
+    }));
   }
   // "sink key sequence" of every delivery in the state.
   std::set<std::string> In(const std::string& state) {
@@ -97,8 +108,7 @@ TEST_F(Outbox, ReturnsDeliveriesInTheOrderInWhichTheyAreDue) {
 TEST_F(Outbox, RefusesASequenceThatDoesNotRiseAndStoresNothingOfIt) {
   Save("k", 2, AlertState::kFiring, {"slack"});
   for (const std::int64_t sequence : {1, 2}) {
-    const Status status =
-        writer_->SaveAlert(ExampleAlert("k", sequence, AlertState::kResolved), {"slack"});
+    const Status status = writer_->SaveAlert(ExampleAlert("k", sequence, AlertState::kResolved));
     EXPECT_EQ(status.error().kind, ErrorKind::kConflict) << ErrorText(status);
   }
   EXPECT_EQ(In(""), (Texts{"slack k 2"}));

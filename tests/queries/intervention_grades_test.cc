@@ -63,7 +63,7 @@ TEST_F(InterventionGradesTest, AreTheSameAfterARestart) {
   {
     const auto writer = Open();
     ASSERT_TRUE(writer->SaveRun({.name = "web-1b", .family = "web"}));
-    ASSERT_TRUE(writer->SaveAlert(TaxAlert(), {}));
+    ASSERT_TRUE(writer->SaveAlert(TaxAlert()));
     ASSERT_TRUE(writer->SaveCoupling(Estimate(100, -0.4)));
     const auto grader = InterventionGrader::Read(writer->reader());
     ASSERT_TRUE(grader) << grader.error().Text();
@@ -97,7 +97,7 @@ TEST_F(InterventionGradesTest, AreTheSameAfterARestart) {
 TEST_F(InterventionGradesTest, StandInTheAnswerToAlerts) {
   const auto writer = Open();
   ASSERT_TRUE(writer->SaveRun({.name = "web-1b", .family = "web"}));
-  ASSERT_TRUE(writer->SaveAlert(TaxAlert(), {}));
+  ASSERT_TRUE(writer->SaveAlert(TaxAlert()));
   const auto answer = Answer(writer->reader(), Config(), clock_, "alerts", {});
   ASSERT_TRUE(answer) << answer.error().Text();
   EXPECT_NE(answer->find(R"("grade":{"verdict":"undetermined","change":null)"), std::string::npos)

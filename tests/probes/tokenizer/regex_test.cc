@@ -1,4 +1,4 @@
-#include "probes/tokenizer/regex.h"
+#include "base/regex.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::vector<std::string> Matches(std::string_view pattern, std::string_view text) {
-  const Regex regex = Unwrap(Regex::Compile(pattern));
+  const Regex regex = Unwrap(CompileOniguruma(pattern));
   std::vector<std::string> found;
   for (const TextSpan& match : Unwrap(regex.FindAll(text))) {
     found.emplace_back(text.substr(match.begin, match.end - match.begin));
@@ -62,7 +62,7 @@ TEST_F(CharacterClasses, OfRegexesAreThoseOfOniguruma) {
   for (const auto& entry : classes_.GetObject()) {
     const std::string pattern = TextOf(entry.name);
     if (pattern[0] != '\\' && pattern[0] != '[' && pattern[0] != '(') continue;
-    const Regex regex = Unwrap(Regex::Compile(pattern));
+    const Regex regex = Unwrap(CompileOniguruma(pattern));
     CodePointSet found(assigned_.size());
     for (TextSpan match : Unwrap(regex.FindAll(text))) {
       while (match.begin < match.end) found[NextCodePoint(text, match.begin)] = true;
@@ -126,7 +126,7 @@ TEST(Regex, RepeatsAsOniguruma) {
 TEST(Regex, RefusesUnderIgnoredCaseWhatTheEnginesWidenDifferently) {
   for (const std::string_view pattern :
        {"(?i)\\p{Lu}", "(?i:[a\\p{Ll}])", "a(?i)[\\W_]", "(?i:[a-z&&[^b]])"}) {
-    const auto regex = Regex::Compile(pattern);
+    const auto regex = CompileOniguruma(pattern);
     ASSERT_FALSE(regex) << pattern;
     EXPECT_EQ(regex.error().kind, ErrorKind::kUnsupported);
     EXPECT_THAT(regex.error().message, HasSubstr("under (?i)"));
@@ -136,7 +136,7 @@ TEST(Regex, RefusesUnderIgnoredCaseWhatTheEnginesWidenDifferently) {
 }
 
 TEST(Regex, SaysSoWhereASearchIsTooExpensive) {
-  const Regex regex = Unwrap(Regex::Compile("(?:a|a)+[bc]"));
+  const Regex regex = Unwrap(CompileOniguruma("(?:a|a)+[bc]"));
   const auto matches = regex.FindAll(std::string(64, 'a'));
   ASSERT_FALSE(matches);
   EXPECT_EQ(matches.error().kind, ErrorKind::kExhausted);

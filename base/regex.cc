@@ -1,11 +1,9 @@
-#include "probes/tokenizer/regex.h"
+#include "base/regex.h"
 
 #include <fmt/format.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
-
-#include "probes/tokenizer/oniguruma.h"
 
 namespace couplingd {
 namespace {
@@ -76,7 +74,6 @@ Regex& Regex::operator=(Regex&&) noexcept = default;
 Regex::~Regex() = default;
 
 Result<Regex> Regex::Compile(std::string_view pattern) {
-  const std::string translated = TRY(TranslateOniguruma(pattern));
   auto compiled = std::make_unique<Compiled>();
   compiled->pattern = pattern;
   const CompileContext context(pcre2_compile_context_create(nullptr));
@@ -85,14 +82,13 @@ Result<Regex> Regex::Compile(std::string_view pattern) {
   int code = 0;
   PCRE2_SIZE offset = 0;
   compiled->code.reset(
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                     PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code,
                     &offset, context.get()));
   if (!compiled->code) {
     return Fail(ErrorKind::kUnsupported,
-                fmt::format("the regex \"{}\" cannot be used: {} (at byte {} of its translation "
-                            "\"{}\")",
-                            pattern, Pcre2Message(code), offset, translated));
+                fmt::format("the regex \"{}\" cannot be used: {} (at byte {})", pattern,
+                            Pcre2Message(code), offset));
   }
   compiled->has_jit = pcre2_jit_compile(compiled->code.get(), PCRE2_JIT_COMPLETE) == 0;
   compiled->limits.reset(pcre2_match_context_create(nullptr));

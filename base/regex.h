@@ -22,7 +22,8 @@ struct TextSpan {
 // Immutable; may be used from any number of threads.
 class Regex {
  public:
-  // `pattern` is in Oniguruma's dialect (oniguruma.h).
+  // `pattern` is in PCRE2's dialect, with UTF, UCP and MULTILINE. One that cannot be compiled is
+  // kUnsupported.
   static Result<Regex> Compile(std::string_view pattern);
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
