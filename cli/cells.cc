@@ -30,6 +30,16 @@ std::string TextCell(const JsonValue& row, std::string_view key) {
   return text.empty() ? std::string(kAbsent) : text;
 }
 
+std::string TextsCell(const JsonValue& row, std::string_view key) {
+  std::string text;
+  const JsonValue* texts = FindMember(row, key);
+  if (!texts || !texts->IsArray()) return text;
+  for (const JsonValue& one : texts->GetArray()) {
+    if (one.IsString()) text += (text.empty() ? "" : ", ") + std::string(one.GetString());
+  }
+  return text;
+}
+
 std::string IntegerCell(const JsonValue& row, std::string_view key) {
   const auto number = NumberOf(row, key);
   return number ? fmt::format("{:.0f}", *number) : std::string(kAbsent);

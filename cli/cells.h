@@ -16,6 +16,7 @@ std::string IntegerCell(const JsonValue& row, std::string_view key);
 std::string CountCell(const JsonValue& row, std::string_view key);   // 1.4B
 std::string NumberCell(const JsonValue& row, std::string_view key);  // four digits
 std::string TimeCell(const JsonValue& row, std::string_view key);    // 2026-11-23 14:05 (UTC)
+std::string TextsCell(const JsonValue& row, std::string_view key);   // ["a", "b"] as "a, b"
 std::string ListCell(const JsonValue& row, std::string_view key);  // {"a": 1, "b": 2} as "1 a, 2 b"
 // "[low, high]"; a missing end next to an estimate is unbounded.
 std::string IntervalCell(const JsonValue& row);

@@ -224,16 +224,6 @@ std::string ReproducedInterval(const JsonValue& row) {
   return fmt::format("[{}, {}]", end("low", "-∞"), end("high", "∞"));
 }
 
-std::string MatchersCell(const JsonValue& row) {
-  std::string text;
-  const JsonValue* matchers = FindMember(row, "matchers");
-  if (!matchers || !matchers->IsArray()) return text;
-  for (const JsonValue& matcher : matchers->GetArray()) {
-    if (matcher.IsString()) text += (text.empty() ? "" : ", ") + std::string(matcher.GetString());
-  }
-  return text;
-}
-
 std::vector<View> MakeViews() {
   return {
       {"runs",
@@ -371,7 +361,7 @@ std::vector<View> MakeViews() {
          Cell("until (UTC)", "ends_at", TimeCell),
          Integer("or step", "until_step"),
          Text("author", "author"),
-         {"labels", MatchersCell}},
+         Cell("labels", "matchers", TextsCell)},
         [](const JsonValue& row) { return TextOf(row, "reason"); }},
        {"id", "active", "matchers", "author", "reason", "starts_at", "ends_at", "until_step",
         "ended_by"},

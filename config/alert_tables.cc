@@ -64,7 +64,7 @@ const Table<RuleConfig>& RuleTable() {
                                           {"warning", Severity::kWarning},
                                           {"critical", Severity::kCritical}},
                                          "info, warning or critical."),
-           DurationKey("for", &RuleConfig::hold_for,
+           DurationKey("hold_for", &RuleConfig::hold_for,
                        "It has to hold for so long before the alert fires.",
                        std::chrono::milliseconds(0)),
            TextKey("runbook", &RuleConfig::runbook, "Link that is shown with the alert.",
