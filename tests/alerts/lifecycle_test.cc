@@ -96,6 +96,35 @@ TEST(AlertTransitions, TakesTheActiveOneOfTwoFindingsWithOneKey) {
       1u);
 }
 
+TEST(AlertTransitions, IsPendingUntilTheRuleHasHeldForLongEnough) {
+  AlertScope scope = kScope;
+  scope.hold_for["tax"] = std::chrono::milliseconds(100);
+  std::vector<Alert> known;
+  const auto step = [&](const std::vector<Finding>& findings, UnixMillis now) {
+    const auto transitions = AlertTransitions(known, findings, scope, now);
+    Keep(known, transitions);
+    return transitions;
+  };
+  const auto pending = step({FindingOf(true)}, 1000);
+  ASSERT_EQ(pending.size(), 1u);
+  EXPECT_EQ(pending[0].state, AlertState::kPending);
+  EXPECT_TRUE(step({FindingOf(true)}, 1099).empty());
+  EXPECT_TRUE(step({}, 1200).empty());  // unknown changes nothing
+  const auto fired = step({FindingOf(true)}, 1200);
+  ASSERT_EQ(fired.size(), 1u);
+  EXPECT_EQ(fired[0].state, AlertState::kFiring);
+  EXPECT_EQ(fired[0].sequence, 2);
+  EXPECT_EQ(fired[0].starts_at, 1200);
+  EXPECT_EQ(step({FindingOf(false)}, 1300)[0].state, AlertState::kResolved);
+
+  EXPECT_EQ(step({FindingOf(true)}, 1400)[0].state, AlertState::kPending);
+  const auto ended = step({FindingOf(false)}, 1450);
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].state, AlertState::kResolved);
+  EXPECT_EQ(ended[0].resolution, "It ended before it fired. it no longer holds");
+  EXPECT_EQ(step({FindingOf(true)}, 1600)[0].state, AlertState::kPending);
+}
+
 TEST(AlertTransitions, LeavesTestAlertsAlone) {
   Alert test;
   test.key = AlertKey("tax", "run", "a.b,c.d,steps");

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "tests/alerts/test_support.h"
 
@@ -155,6 +157,94 @@ TEST_F(Outbox, DoesNotReviveWhatWasSupersededWhileItFailed) {
   EXPECT_EQ(In("superseded").size(), 1u);
   clock_.Advance(1min);
   EXPECT_EQ(Find().notification->news.front().delivery.sequence, 2);
+}
+
+// Alerts of one group, each with a delivery due at once.
+void SaveGroup(HistoryWriter& writer, const std::string& group, int count) {
+  for (int i = 0; i < count; ++i) {
+    const Alert alert = AlertWith(group + std::to_string(i), 1);
+    ASSERT_TRUE(writer.SaveAlert(alert));
+    Delivery delivery;
+    delivery.sink = "sink";
+    delivery.alert_key = alert.key;
+    delivery.sequence = 1;
+    delivery.group = group;
+    ASSERT_TRUE(writer.AddDelivery(delivery));
+  }
+}
+
+std::vector<std::string> KeysOf(const Notification& notification) {
+  std::vector<std::string> keys;
+  for (const AlertNews& news : notification.news) keys.push_back(news.alert.key);
+  return keys;
+}
+
+using Keys = std::vector<std::string>;
+
+TEST_F(Outbox, SendsAMessageOfSeveralAlertsAgainWithItsIdAndWhatIsLeftOfIt) {
+  memory_.traits.most_alerts = 20;
+  SaveGroup(*writer_, "g", 3);
+  const Notification sent = *Find().notification;
+  EXPECT_EQ(KeysOf(sent), (Keys{"g0", "g1", "g2"}));
+  SaveGroup(*writer_, "late", 1);
+  Reopen();
+  memory_.traits.most_alerts = 20;
+  EXPECT_EQ(Find().notification->delivery_id, sent.delivery_id);
+  EXPECT_EQ(KeysOf(*Find().notification), (Keys{"g0", "g1", "g2"}));
+  Save("g1", 2);
+  ASSERT_TRUE(RecordOutcome(*writer_, memory_, sent, kRetry, clock_.Now()));
+  EXPECT_EQ(In("superseded").size(), 1u);
+  clock_.Advance(1min);
+  std::map<std::string, Keys> messages;
+  while (Find().notification) {
+    const Notification next = *Find().notification;
+    messages[next.delivery_id] = KeysOf(next);
+    ASSERT_TRUE(RecordOutcome(*writer_, memory_, next, kDelivered, clock_.Now()));
+  }
+  EXPECT_EQ(messages[sent.delivery_id], (Keys{"g0", "g2"}));
+  EXPECT_EQ(messages.size(), 3u);
+}
+
+TEST_F(Outbox, TakesAMessageApartThatIsRefused) {
+  memory_.traits.most_alerts = 20;
+  SaveGroup(*writer_, "g", 3);
+  ASSERT_TRUE(RecordOutcome(*writer_, memory_, *Find().notification, kPermanent, clock_.Now()));
+  EXPECT_TRUE(In("dead").empty());
+  EXPECT_EQ(KeysOf(*Find().notification), Keys{"g0"});
+  EXPECT_EQ(Attempt(kPermanent), "g0:1");
+  EXPECT_EQ(Attempt(kDelivered), "g1:1");
+  EXPECT_EQ(Attempt(kDelivered), "g2:1");
+  EXPECT_EQ(In("dead").size(), 1u);
+}
+
+TEST_F(Outbox, HandsTheReceiptOfAnAlertBackWithItsLaterNews) {
+  Save("a", 1);
+  EXPECT_EQ(Find().notification->news.front().receipt, "");
+  EXPECT_EQ(Attempt({DeliveryResult::kDelivered, std::nullopt, "HTTP 200", "C1:17.2"}), "a:1");
+  Save("a", 2);
+  EXPECT_EQ(Find().notification->news.front().receipt, "C1:17.2");
+  Reopen();
+  EXPECT_EQ(Find().notification->news.front().receipt, "C1:17.2");
+}
+
+TEST_F(Outbox, SaysAgainWhatTheSinkKnowsAndWhatEndedALittleAgo) {
+  Save("firing", 1);
+  EXPECT_EQ(Attempt(kDelivered), "firing:1");
+  Save("ended", 1);
+  Alert ended = AlertWith("ended", 2);
+  ended.ends_at = clock_.Now();
+  ASSERT_TRUE(SaveFor(*writer_, ended, {"sink"}));
+  EXPECT_EQ(Attempt(kDelivered), "ended:2");
+  Save("unknown", 1);
+  const auto keys = [&] {
+    std::set<std::string> found;
+    const auto alerts = FindRefresh(*writer_, memory_, clock_.Now()).value();
+    for (const Alert& alert : alerts) found.insert(alert.key);
+    return found;
+  };
+  EXPECT_EQ(keys(), (std::set<std::string>{"ended", "firing"}));
+  clock_.Advance(16min);
+  EXPECT_EQ(keys(), std::set<std::string>{"firing"});
 }
 
 TEST_F(Outbox, BuriesWhatWasMeantForSinksThatWereRemoved) {
