@@ -163,7 +163,7 @@ class Policy {
   void Send(const Alert& alert, const SinkConfig& sink, int repeat, UnixMillis at,
             std::string reason, std::string detail) {
     NotificationStep& step = Step(alert, sink);
-    step.decision.is_sent = true;
+    step.decision.is_queued = true;
     step.decision.reason = std::move(reason);
     step.decision.detail = std::move(detail);
     Delivery& delivery = step.add.emplace();

@@ -35,7 +35,7 @@ class NotificationPolicy : public ::testing::Test {
     for (const NotificationStep& step : DecideNotifications(state_, config_, now)) {
       const char* what = step.add ? "sent" : step.withdraw ? "withdrawn" : "held";
       texts.push_back(step.decision.sink + ": " + what + " " + step.decision.reason);
-      EXPECT_EQ(step.decision.is_sent, step.add.has_value());
+      EXPECT_EQ(step.decision.is_queued, step.add.has_value());
     }
     return texts;
   }
