@@ -133,33 +133,44 @@ Endpoint::Endpoint(const SinkConfig& config, const SinkServices& services, Secre
 
 Result<Endpoint> Endpoint::Make(const SinkConfig& config, const SinkServices& services,
                                 const std::vector<Secret>& further_secrets) {
-  Secret url = TRY(ReadSecret(config.url_file));
-  const auto named = [&](const Error& error) {
-    return std::unexpected(error.Within(config.url_file));
-  };
-  Result<UrlParts> parts = ParseUrl(url);
-  if (!parts) return named(parts.error());
-  if (const Status allowed = CheckUrl(*parts, config.allow_private); !allowed) {
-    return named(allowed.error());
-  }
+  const Secret url = TRY(ReadSecret(config.url_file));
+  Result<Endpoint> endpoint = At(url, config, services, further_secrets);
+  if (!endpoint) return std::unexpected(endpoint.error().Within(config.url_file));
+  return endpoint;
+}
+
+Result<Endpoint> Endpoint::At(Secret url, const SinkConfig& config, const SinkServices& services,
+                              const std::vector<Secret>& further_secrets) {
+  UrlParts parts = TRY(ParseUrl(url));
+  TRY(CheckUrl(parts, config.allow_private));
   std::vector<Secret> secrets = further_secrets;
   secrets.push_back(url);
-  return Endpoint(config, services, std::move(url), std::move(*parts), Redactor(secrets));
+  return Endpoint(config, services, std::move(url), std::move(parts), Redactor(secrets));
 }
 
 std::variant<HttpResponse, DeliveryOutcome> Endpoint::Post(const std::string& body,
                                                            const Headers& headers,
                                                            std::stop_token stop) const {
+  Headers all = headers;
+  all.emplace_back("content-type", "application/json; charset=utf-8");
+  return Send("POST", body, all, std::move(stop));
+}
+
+std::variant<HttpResponse, DeliveryOutcome> Endpoint::Send(const std::string& method,
+                                                           const std::string& body,
+                                                           const Headers& headers,
+                                                           std::stop_token stop,
+                                                           const SendOptions& options) const {
   Result<std::vector<std::string>> addresses =
       AllowedAddresses(parts_, config_.allow_private, services_.resolve);
   if (!addresses) return NoAnswer(addresses.error());
   HttpRequest request;
-  request.method = "POST";
+  request.method = method;
   request.url = url_;
   request.headers = headers;
-  request.headers.emplace_back("content-type", "application/json; charset=utf-8");
   request.body = body;
-  request.timeout = config_.timeout;
+  request.timeout = options.timeout.value_or(config_.timeout);
+  request.max_response_bytes = options.max_response_bytes;
   request.ca_file = config_.ca_file;
   request.addresses = std::move(*addresses);
   request.stop = std::move(stop);

@@ -26,15 +26,27 @@ class Redactor {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+struct SendOptions {
+  std::optional<std::chrono::milliseconds> timeout;  // of the exchange; otherwise the sink's
+  std::size_t max_response_bytes = 64u << 10;
+};
+
 // Thread-safe.
 class Endpoint {
  public:
   static Result<Endpoint> Make(const SinkConfig& config, const SinkServices& services,
                                const std::vector<Secret>& further_secrets);
+  // An address; of the configuration only what says how to reach it.
+  static Result<Endpoint> At(Secret url, const SinkConfig& config, const SinkServices& services,
+                             const std::vector<Secret>& further_secrets);
 
   // The peer's answer, or the outcome where there was none.
   std::variant<HttpResponse, DeliveryOutcome> Post(const std::string& body, const Headers& headers,
                                                    std::stop_token stop) const;
+  std::variant<HttpResponse, DeliveryOutcome> Send(const std::string& method,
+                                                   const std::string& body, const Headers& headers,
+                                                   std::stop_token stop,
+                                                   const SendOptions& options = {}) const;
 
   // By status alone: 2xx is delivered; 408, 425, 429, 5xx and temporary redirects may work later;
   // others never will.

@@ -99,8 +99,7 @@ class Policy {
     for (const SinkConfig& other : config_.sinks) {
       if (other.fallback != sink.name) continue;
       const SinkLedger* ledger = LedgerOf(other.name, alert);
-      const bool is_first = ledger && ledger->newest_repeat == 0;
-      if (!is_first || ledger->newest_sequence != alert.sequence) continue;
+      if (!ledger || ledger->newest_sequence != alert.sequence) continue;
       const bool is_late = ledger->newest_state == "pending" &&
                            now_ >= TransitionTime(alert) + config_.notify.fallback_after.count();
       if (ledger->newest_state == "dead" || is_late) return &other;
@@ -164,7 +163,7 @@ class Policy {
   void Send(const Alert& alert, const SinkConfig& sink, int repeat, UnixMillis at,
             std::string reason, std::string detail) {
     NotificationStep& step = Step(alert, sink);
-    step.decision.is_queued = true;
+    step.decision.is_sent = true;
     step.decision.reason = std::move(reason);
     step.decision.detail = std::move(detail);
     Delivery& delivery = step.add.emplace();

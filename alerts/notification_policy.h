@@ -34,7 +34,7 @@ struct NotificationStep {
 };
 
 // The reasons of decisions:
-//   queued: fired, still firing, resolved, fired and resolved, fallback
+//   sent: fired, still firing, resolved, fired and resolved, fallback
 //   held: silenced, inhibited, not matched, standby, never told
 std::vector<NotificationStep> DecideNotifications(const NotificationState& state,
                                                   const Config& config, UnixMillis now);

@@ -16,6 +16,7 @@ struct SinkKind {
 constexpr SinkKind kSinkKinds[] = {
     {"webhook", MakeWebhookSink},
     {"slack", MakeSlackSink},
+    {"slack_bot", MakeSlackBotSink},
 };
 
 Result<std::unique_ptr<Sink>> MakeSink(const SinkConfig& config, const SinkServices& services) {

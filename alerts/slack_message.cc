@@ -1,282 +1,190 @@
-// The budget: everything but the description has a limit of its own, and what those leave of the
-// message's limit is the description's. Lengths are "costs": bytes after escaping for Slack and for
-// JSON.
+#include "alerts/slack_message.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <string>
-#include <utility>
-#include <vector>
+#include <chrono>
 
-#include "alerts/message.h"
+#include "alerts/key_numbers.h"
+#include "alerts/slack_parts.h"
+#include "alerts/slack_text.h"
 #include "base/json.h"
+#include "base/units.h"
 
 namespace couplingd {
 namespace {
 
-constexpr std::size_t kFallbackLimit = 600;
 constexpr std::size_t kSummaryLimit = 1200;
 constexpr std::size_t kResolutionLimit = 1200;
-constexpr std::size_t kFieldValueLimit = 150;
-constexpr std::size_t kMostFields = 10;
+constexpr std::size_t kNumbersLimit = 800;
+constexpr std::size_t kRunLimit = 300;
 constexpr std::size_t kActionsLimit = 2400;
-constexpr std::size_t kLookLimit = 1000;
-constexpr std::size_t kContextLimit = 500;
-constexpr std::size_t kLeastDescription = 200;
-
-// One character as it will stand in the message.
-struct Piece {
-  std::string text;
-  std::size_t cost;
-};
-
-// Control characters become blanks, all but the line break.
-Piece EscapeCharacter(std::string_view character, bool plain) {
-  const unsigned char c = static_cast<unsigned char>(character.front());
-  if (!plain && c == '&') return {"&amp;", 5};
-  if (!plain && c == '<') return {"&lt;", 4};
-  if (!plain && c == '>') return {"&gt;", 4};
-  if (c == '"' || c == '\\') return {std::string(character), 2};
-  if (c == '\n') return plain ? Piece{" ", 1} : Piece{"\n", 2};
-  if (c < 0x20 || c == 0x7f) return {" ", 1};
-  return {std::string(character), character.size()};
-}
-
-std::size_t CharacterLength(unsigned char lead) {
-  return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-}
-
-std::vector<Piece> Escape(std::string_view text, bool plain) {
-  const std::string valid = ToValidUtf8(text);
-  std::vector<Piece> pieces;
-  for (std::size_t at = 0; at < valid.size();) {
-    const std::size_t length = CharacterLength(static_cast<unsigned char>(valid[at]));
-    pieces.push_back(EscapeCharacter(std::string_view(valid).substr(at, length), plain));
-    at += length;
-  }
-  return pieces;
-}
-
-// How many pieces from `begin` cost at most `limit`.
-std::size_t Fitting(const std::vector<Piece>& pieces, std::size_t begin, std::size_t limit) {
-  std::size_t cost = 0, count = 0;
-  while (begin + count < pieces.size() && cost + pieces[begin + count].cost <= limit) {
-    cost += pieces[begin + count++].cost;
-  }
-  return count;
-}
-
-std::string Join(const std::vector<Piece>& pieces, std::size_t begin, std::size_t count) {
-  std::string text;
-  for (std::size_t i = begin; i < begin + count; ++i) text += pieces[i].text;
-  return text;
-}
-
-// The text, escaped; where it costs more than the limit, its beginning and a note of what is
-// missing.
-std::string Clamp(std::string_view text, std::size_t limit, bool plain = false) {
-  const std::vector<Piece> pieces = Escape(text, plain);
-  if (Fitting(pieces, 0, limit) == pieces.size()) return Join(pieces, 0, pieces.size());
-  const auto note = [&](std::size_t left_out) {
-    return plain ? std::string("…") : fmt::format(" … ({} characters left out)", left_out);
-  };
-  const std::size_t room = limit - std::min(limit, note(pieces.size()).size());
-  const std::size_t count = Fitting(pieces, 0, room);
-  return Join(pieces, 0, count) + note(pieces.size() - count);
-}
-
-// Splits where a line or a word ends, if one ends in the last third.
-std::size_t BreakBefore(const std::vector<Piece>& pieces, std::size_t begin, std::size_t count) {
-  if (begin + count == pieces.size()) return count;
-  for (const std::string_view separator : {"\n", " "}) {
-    for (std::size_t i = count; i > count * 2 / 3; --i) {
-      if (pieces[begin + i - 1].text == separator) return i;
-    }
-  }
-  return count;
-}
-
-std::string Section(const std::string& escaped) {
-  JsonWriter json;
-  json.BeginObject().Field("type", "section").Key("text").BeginObject();
-  json.Field("type", "mrkdwn").Field("text", escaped).Field("verbatim", true);
-  json.EndObject().EndObject();
-  return json.Text();
-}
-
-std::string Header(const std::string& text) {
-  JsonWriter json;
-  json.BeginObject().Field("type", "header").Key("text").BeginObject();
-  json.Field("type", "plain_text").Field("text", text).EndObject().EndObject();
-  return json.Text();
-}
-
-std::string Context(const std::string& escaped) {
-  JsonWriter json;
-  json.BeginObject().Field("type", "context").Key("elements").BeginArray().BeginObject();
-  json.Field("type", "mrkdwn").Field("text", escaped).Field("verbatim", true);
-  json.EndObject().EndArray().EndObject();
-  return json.Text();
-}
-
-using Fields = std::vector<std::pair<std::string, std::string>>;
-
-std::string FieldsBlock(const Fields& fields) {
-  JsonWriter json;
-  json.BeginObject().Field("type", "section").Key("fields").BeginArray();
-  for (const auto& [name, value] : fields) {
-    json.BeginObject().Field("type", "mrkdwn").Field("verbatim", true);
-    json.Field("text", fmt::format("*{}*\n{}", Clamp(name, kFieldValueLimit),
-                                   Clamp(value, kFieldValueLimit)));
-    json.EndObject();
-  }
-  json.EndArray().EndObject();
-  return json.Text();
-}
-
-std::string NumberText(double value) {
-  const bool whole = std::abs(value) < 1e15 && value == std::floor(value);
-  return whole ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
-}
-
-Fields FieldsOf(const AlertNews& news) {
-  const Alert& alert = news.alert;
-  const Finding& finding = alert.finding;
-  Fields fields = {{finding.labels.contains("run") ? "Run" : "Run or family", finding.run},
-                   {"Severity", std::string(ToString(finding.severity))},
-                   {"Rule", finding.rule},
-                   {"Fired at", FormatTime(alert.starts_at)}};
-  if (alert.ends_at != 0) fields.emplace_back("Over at", FormatTime(alert.ends_at));
-  std::size_t left = finding.values.size();
-  for (const auto& [name, value] : finding.values) {
-    if (fields.size() + 1 == kMostFields && left > 1) {
-      fields.emplace_back("More numbers", fmt::format("{}, in the text or in couplingctl", left));
-      break;
-    }
-    fields.emplace_back(name, NumberText(value));
-    --left;
-  }
-  return fields;
-}
+constexpr std::size_t kLeastAction = 100;
+constexpr std::size_t kCommandLimit = 500;
+constexpr std::size_t kRunbookLimit = 500;
 
 std::string HeadlineOf(const AlertNews& news) {
   const Finding& finding = news.alert.finding;
-  return fmt::format("{} ({}): {}", StateWord(news), ToString(finding.severity), finding.summary);
+  return fmt::format("{} {} ({}): {}", SlackMark(news), StateWord(news), ToString(finding.severity),
+                     finding.summary);
 }
 
-// A block quote would swallow what follows, and backticks would end the code.
-std::string CodeText(std::string text) {
-  std::ranges::replace(text, '`', '\'');
-  return text;
-}
-
-std::string ActionsOf(const Finding& finding) {
-  std::string text;
-  for (const Intervention& intervention : finding.interventions) {
-    text +=
-        fmt::format("• {}: {} {}\n", intervention.kind, intervention.action, intervention.reason);
+// What a phone shows without being opened.
+std::string FallbackOf(const AlertNews& news) {
+  std::string text = HeadlineOf(news);
+  const Alert& alert = news.alert;
+  if (alert.state == AlertState::kResolved) {
+    text += " Over: " + alert.resolution;
+  } else {
+    if (HasInterval(alert.finding)) text += " · " + KeyNumbersLine(alert.finding);
+    if (const std::string action = FirstAction(news); !action.empty()) text += " To do: " + action;
   }
-  return text;
+  return SlackClamp(text, kSlackFallbackLimit);
 }
 
-// Blocks before and after the description.
-struct Frame {
-  std::vector<std::string> before, after;
-};
+// In bold type, where that is sure to work.
+std::string Bold(const std::string& escaped) {
+  const bool is_plain = !escaped.empty() && escaped.find_first_of("*\n") == std::string::npos &&
+                        escaped.front() != ' ' && escaped.back() != ' ';
+  return is_plain ? "*" + escaped + "*" : escaped;
+}
 
-Frame FrameOf(const Notification& notification) {
-  const AlertNews& news = notification.news.front();
+std::string LastedText(const Alert& alert) {
+  const std::chrono::milliseconds lasted(std::max<UnixMillis>(alert.ends_at - alert.starts_at, 0));
+  if (lasted >= std::chrono::hours(1)) {
+    return FormatDuration(std::chrono::floor<std::chrono::minutes>(lasted));
+  }
+  return FormatDuration(std::chrono::floor<std::chrono::seconds>(lasted));
+}
+
+// "*γ -0.36 [-0.52, -0.21], 95 %* · at step 5000 · …", and below it about what and since when.
+std::string StandOf(const AlertNews& news) {
   const Alert& alert = news.alert;
   const Finding& finding = alert.finding;
-  const std::string headline = HeadlineOf(news);
-  Frame frame;
-  frame.before.push_back(Header(Clamp(headline, kSlackHeaderLimit, true)));
-  if (alert.is_test) {
-    frame.before.push_back(
-        Section("*This is a test message of couplingctl alerts test. Nothing is wrong.*"));
+  std::string stand;
+  if (alert.state == AlertState::kFiring) {
+    const std::string numbers = SlackClamp(KeyNumbersLine(finding), kNumbersLimit);
+    const std::size_t first = HasInterval(finding) ? numbers.find(" · ") : 0;
+    stand = first == 0
+                ? numbers
+                : Bold(numbers.substr(0, first)) + numbers.substr(std::min(first, numbers.size()));
+    if (!stand.empty()) stand += "\n";
   }
-  if (Clamp(headline, kSlackHeaderLimit, true) != Clamp(headline, headline.size() * 2 + 1, true)) {
-    frame.before.push_back(Section(Clamp(finding.summary, kSummaryLimit)));
+  stand += fmt::format("{} {} · {} {}", finding.labels.contains("run") ? "run" : "run or family",
+                       SlackClamp(finding.run, kRunLimit), alert.ends_at == 0 ? "since" : "fired",
+                       SlackTime(alert.starts_at));
+  if (alert.ends_at != 0) {
+    stand += fmt::format(" · over {}, after {}", SlackTime(alert.ends_at), LastedText(alert));
   }
-  if (alert.state == AlertState::kResolved) {
-    frame.before.push_back(Section("*It is over:* " + Clamp(alert.resolution, kResolutionLimit)));
+  const int told = news.delivery.repeat;
+  if (told > 0) {
+    stand += told == 1 ? " · told once before" : fmt::format(" · told {} times before", told);
   }
-  frame.after.push_back(FieldsBlock(FieldsOf(news)));
-  const std::string actions = ActionsOf(finding);
-  if (alert.state == AlertState::kFiring && !actions.empty()) {
-    frame.after.push_back(Section("*What to do*\n" + Clamp(actions, kActionsLimit)));
-  }
-  std::string look =
-      fmt::format("*How to look*\n`{}`", Clamp(CodeText(LookCommand(finding)), kLookLimit / 2));
-  const auto runbook = finding.labels.find("runbook_url");
-  if (runbook != finding.labels.end()) {
-    look += "\nRunbook: " + Clamp(runbook->second, kLookLimit / 2);
-  }
-  frame.after.push_back(Section(look));
-  frame.after.push_back(
-      Context(Clamp(fmt::format("couplingd · delivery {} · alert {} · transition {}",
-                                notification.delivery_id, alert.key, alert.sequence),
-                    kContextLimit)));
-  return frame;
+  return stand;
 }
 
-std::string Assemble(const std::string& fallback, const std::vector<std::string>& blocks) {
-  JsonWriter text;
-  text.Value(fallback);
-  return fmt::format("{{\"text\":{},\"blocks\":[{}]}}", text.Text(), fmt::join(blocks, ","));
-}
-
-// The description in sections that together cost at most `budget`.
-std::vector<std::string> DescriptionSections(std::string_view title, std::string_view text,
-                                             std::size_t budget) {
-  const std::string lead = title.empty() ? "" : fmt::format("*{}*\n", title);
-  const std::size_t overhead = Section("").size() + 1;  // and the comma
-  const std::vector<Piece> pieces = Escape(text, false);
-  std::vector<std::string> sections;
-  std::size_t at = 0;
-  std::size_t extra = lead.size() + 1;
-  const std::size_t note_room = 90;
-  while (at < pieces.size() && budget > overhead + extra + note_room) {
-    const std::size_t limit = std::min(kSlackSectionLimit, budget - overhead) - extra;
-    const bool is_last = Fitting(pieces, at, limit) == pieces.size() - at;
-    const std::size_t count = is_last
-                                  ? pieces.size() - at
-                                  : BreakBefore(pieces, at, Fitting(pieces, at, limit - note_room));
-    std::size_t cost = overhead + extra;
-    for (std::size_t i = at; i < at + count; ++i) cost += pieces[i].cost;
-    std::string body = (sections.empty() ? lead : "") + Join(pieces, at, count);
-    at += count;
-    budget -= cost;
-    extra = 0;
-    if (at < pieces.size() && budget <= overhead + note_room + kLeastDescription) {
-      body += fmt::format("\n… ({} characters left out; couplingctl alerts shows all)",
-                          pieces.size() - at);
-      at = pieces.size();
+// Each with its reason below it. What leaves no room for the others is cut.
+std::string ActionsOf(const Finding& finding) {
+  std::string text;
+  std::size_t left = kActionsLimit;
+  for (std::size_t i = 0; i < finding.interventions.size(); ++i) {
+    const Intervention& one = finding.interventions[i];
+    const std::size_t share = left / (finding.interventions.size() - i) / 2;
+    if (share < kLeastAction) {
+      return text + fmt::format("\n• … {} more", finding.interventions.size() - i);
     }
-    sections.push_back(Section(body));
+    const std::string action = fmt::format("\n• {}\n{}", Bold(SlackClamp(one.action, share - 20)),
+                                           SlackClamp(one.reason, share - 20));
+    text += action;
+    left -= std::min(left, SlackCost(action));
   }
-  return sections;
+  return text;
+}
+
+std::string LookOf(const Alert& alert) {
+  std::string look = "*Look*\n" + SlackCode(LookCommand(alert.finding), kCommandLimit);
+  if (!alert.is_test) {
+    look += "\n" + SlackCode(WhyCommand(alert), kCommandLimit) +
+            (alert.finding.interventions.empty()
+                 ? " all that is known about it"
+                 : " evidence, expected effect, and the reasons against");
+  }
+  if (!alert.is_test && alert.state == AlertState::kFiring) {
+    look += "\n" + SlackCode(AcknowledgeCommand(alert), kCommandLimit) +
+            " you look after it; it is not repeated";
+  }
+  const auto runbook = alert.finding.labels.find("runbook_url");
+  if (runbook != alert.finding.labels.end()) {
+    look += "\n" + SlackLink(runbook->second, "Runbook", kRunbookLimit);
+  }
+  return look;
+}
+
+std::string About(const Alert& alert) {
+  return fmt::format("rule {} · alert {} · transition {}", alert.finding.rule,
+                     alert.key.substr(0, kSlackKeyShown), alert.sequence);
 }
 
 }  // namespace
 
-std::string RenderSlack(const Notification& notification) {
+std::string SlackMessage::Members() const {
+  JsonWriter fallback;
+  fallback.Value(text);
+  return fmt::format("\"text\":{},\"blocks\":[{}]", fallback.Text(), fmt::join(blocks, ","));
+}
+
+SlackMessage SlackMessageOfOne(const Notification& notification) {
   const AlertNews& news = notification.news.front();
   const Alert& alert = news.alert;
-  const std::string fallback = Clamp(HeadlineOf(news), kFallbackLimit);
-  Frame frame = FrameOf(notification);
-  std::vector<std::string> blocks = frame.before;
-  blocks.insert(blocks.end(), frame.after.begin(), frame.after.end());
-  const std::size_t budget = kSlackMessageLimit - Assemble(fallback, blocks).size() - 1;
+  const Finding& finding = alert.finding;
+  const bool is_firing = alert.state == AlertState::kFiring;
+  const std::string headline = HeadlineOf(news);
+  SlackMessage message{.text = FallbackOf(news), .blocks = {}};
+  std::vector<std::string>& blocks = message.blocks;
+  blocks.push_back(SlackHeaderBlock(SlackPlain(headline, kSlackHeaderLimit)));
+  if (alert.is_test) {
+    blocks.push_back(SlackSectionBlock(
+        "*This is a test message of couplingctl alerts test. Nothing is wrong.*"));
+  }
+  if (!FitsSlackPlain(headline, kSlackHeaderLimit)) {
+    blocks.push_back(SlackSectionBlock(SlackClamp(finding.summary, kSummaryLimit)));
+  }
+  if (!is_firing) {
+    blocks.push_back(
+        SlackSectionBlock("*Over:* " + SlackClamp(alert.resolution, kResolutionLimit)));
+  }
+  blocks.push_back(SlackSectionBlock(StandOf(news)));
+  if (is_firing && !finding.interventions.empty()) {
+    blocks.push_back(SlackSectionBlock("*What to do*" + ActionsOf(finding)));
+  }
+  const std::size_t description_at = blocks.size();
+  blocks.push_back(SlackSectionBlock(LookOf(alert)));
+  blocks.push_back(SlackFooter(About(alert), notification.delivery_id));
 
-  std::vector<std::string> sections =
-      DescriptionSections(alert.state == AlertState::kResolved ? "What had fired" : "",
-                          alert.finding.description, budget);
-  blocks = std::move(frame.before);
-  blocks.insert(blocks.end(), sections.begin(), sections.end());
-  blocks.insert(blocks.end(), frame.after.begin(), frame.after.end());
-  return Assemble(fallback, blocks);
+  const std::vector<std::string> sections =
+      SlackSections(is_firing ? "*Why*\n" : "*What had fired*\n", finding.description,
+                    SlackRoom(message), SlackCode(WhyCommand(alert), 60) + " shows all");
+  blocks.insert(blocks.begin() + static_cast<std::ptrdiff_t>(description_at), sections.begin(),
+                sections.end());
+  return message;
+}
+
+SlackMessage SlackReplyOf(const Notification& notification) {
+  const AlertNews& news = notification.news.front();
+  SlackMessage message{.text = FallbackOf(news), .blocks = {}};
+  message.blocks.push_back(SlackSectionBlock(AlertSection(news, kSlackSectionLimit, true)));
+  message.blocks.push_back(SlackFooter(About(news.alert), notification.delivery_id));
+  return message;
+}
+
+SlackMessage SlackMessageOf(const Notification& notification) {
+  if (notification.is_digest) return SlackDigest(notification);
+  if (notification.news.size() > 1) return SlackMessageOfGroup(notification);
+  return SlackMessageOfOne(notification);
+}
+
+std::string RenderSlack(const Notification& notification) {
+  return "{" + SlackMessageOf(notification).Members() + "}";
 }
 
 }  // namespace couplingd

@@ -10,6 +10,20 @@ Complaint IsWebLink(const std::string& text) {
   return {{"is not a link", "begin it with https://"}};
 }
 
+void CheckSink(const SinkConfig& sink, const Scope& scope) {
+  const auto needs = [&](const std::string& value, std::string_view key, std::string_view example) {
+    if (!value.empty()) return;
+    scope.Add(fmt::format("the key \"{}\" is missing", key),
+              fmt::format("kind {} needs it, as in {}: {}", sink.kind, key, example));
+  };
+  if (sink.kind == "slack_bot") {
+    needs(sink.token_file, "token_file", "/etc/couplingd/slack-token");
+    needs(sink.channel, "channel", "C0123456789");
+  } else if (!sink.kind.empty()) {
+    needs(sink.url_file, "url_file", "/etc/couplingd/url");
+  }
+}
+
 constexpr std::string_view kUrlAdvice =
     "an address is a secret: put it into a file of mode 0600 and write url_file: PATH, or "
     "url_file: credential:NAME";
@@ -76,17 +90,25 @@ const Table<RuleConfig>& RuleTable() {
 const Table<SinkConfig>& SinkTable() {
   static const Table<SinkConfig> table = {
       .keys = {NameKey("name", &SinkConfig::name, "Unique name of the sink.").Required(),
-               ChoiceKey("kind", &SinkConfig::kind, {"webhook", "slack"},
-                         "webhook: JSON to any address; slack: a Slack incoming webhook.")
+               ChoiceKey("kind", &SinkConfig::kind, {"webhook", "slack", "slack_bot"},
+                         "webhook: JSON to any address; slack: a Slack incoming webhook; "
+                         "slack_bot: a Slack app, which keeps one thread for each alert and shows "
+                         "charts.")
                    .Required(),
                SecretKey("url_file", &SinkConfig::url_file,
                          "File (mode 0600) whose first line is the address, or credential:NAME for "
-                         "systemd's LoadCredential.")
-                   .Required(),
+                         "systemd's LoadCredential. Kind slack_bot may do without: that of Slack's "
+                         "API is known."),
                SecretKey("secret_file", &SinkConfig::secret_file,
                          "Kind webhook: file (mode 0600) with the signing secret (whsec_…), or "
                          "credential:NAME. Empty: unsigned.")
                    .OnlyFor({"webhook"}),
+               SecretKey("token_file", &SinkConfig::token_file,
+                         "File (mode 0600) with the app's bot token (xoxb-…), or credential:NAME.")
+                   .OnlyFor({"slack_bot"}),
+               TextKey("channel", &SinkConfig::channel,
+                       "The channel's ID (C0123456789) or name; the app has to be in it.")
+                   .OnlyFor({"slack_bot"}),
                PathKey("ca_file", &SinkConfig::ca_file,
                        "Certificates to trust instead of the system's. Empty: the system's."),
                DurationKey("timeout", &SinkConfig::timeout, "Longest time for one delivery.",
@@ -103,9 +125,12 @@ const Table<SinkConfig>& SinkTable() {
       .instead = {{"url", kUrlAdvice},
                   {"webhook_url", kUrlAdvice},
                   {"api_url", kUrlAdvice},
-                  {"token", kUrlAdvice},
+                  {"token",
+                   "a token is a secret: put it into a file of mode 0600 and write token_file: "
+                   "PATH, or token_file: credential:NAME"},
                   {"password", kUrlAdvice}},
-      .kind = [](const SinkConfig& sink) { return sink.kind; }};
+      .kind = [](const SinkConfig& sink) { return sink.kind; },
+      .check = CheckSink};
   return table;
 }
 

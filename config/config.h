@@ -116,10 +116,12 @@ struct RuleConfig {
 
 struct SinkConfig {
   std::string name;
-  std::string kind;         // webhook, slack
+  std::string kind;         // webhook, slack, slack_bot
   std::string url_file;     // file or "credential:NAME" that holds the URL
   std::string secret_file;  // webhook: file or "credential:NAME" that holds the signing secrets
                             // (whsec_…); empty: unsigned
+  std::string token_file;   // slack_bot: file or "credential:NAME" that holds the bot token
+  std::string channel;      // slack_bot: where the bot posts
   std::string ca_file;
   std::chrono::milliseconds timeout{15000};
   bool allow_private = false;  // the URL may lead to loopback or private addresses

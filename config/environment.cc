@@ -91,6 +91,7 @@ std::vector<std::string> CheckEnvironment(const Config& config) {
   for (std::size_t i = 0; i < config.sinks.size(); ++i) {
     checker.Secret(fmt::format("sinks[{}].url_file", i), config.sinks[i].url_file);
     checker.Secret(fmt::format("sinks[{}].secret_file", i), config.sinks[i].secret_file);
+    checker.Secret(fmt::format("sinks[{}].token_file", i), config.sinks[i].token_file);
     checker.Readable(fmt::format("sinks[{}].ca_file", i), config.sinks[i].ca_file);
   }
   return checker.Take();

@@ -168,8 +168,12 @@ std::optional<std::string> ReadPath(const YAML::Node& node, const Scope& scope) 
 std::optional<std::string> ReadSecretReference(const YAML::Node& node, const Scope& scope) {
   auto text = ReadText(node, scope);
   if (!text) return std::nullopt;
-  if (text->find("://") != std::string::npos) {
-    scope.Add("holds the address itself; secrets do not stand in this file",
+  const bool is_address = text->find("://") != std::string::npos;
+  const bool is_token = text->starts_with("xoxb-") || text->starts_with("xoxp-") ||
+                        text->starts_with("xapp-") || text->starts_with("whsec_");
+  if (is_address || is_token) {
+    scope.Add(fmt::format("holds the {} itself; secrets do not stand in this file",
+                          is_address ? "address" : "secret"),
               "put it into a file of mode 0600 and write the file's path, or credential:NAME");
     return std::nullopt;
   }

@@ -61,7 +61,7 @@ Result<Acknowledgement> ReadAcknowledgement(Statement& row) {
 
 Result<NotificationDecision> ReadDecision(Statement& row) {
   NotificationDecision decision;
-  row.Read(decision.at, decision.alert_key, decision.sequence, decision.sink, decision.is_queued,
+  row.Read(decision.at, decision.alert_key, decision.sequence, decision.sink, decision.is_sent,
            decision.reason, decision.detail);
   return decision;
 }

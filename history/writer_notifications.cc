@@ -87,7 +87,7 @@ Status SqlWriter::SaveDecision(const NotificationDecision& decision) {
         "WHERE NOT EXISTS (SELECT 1 FROM (SELECT * FROM decisions WHERE alert_key = :key "
         "AND sequence = :sequence AND sink = :sink ORDER BY id DESC LIMIT 1) "
         "WHERE is_sent = :is_sent AND reason = :reason AND detail = :detail)"));
-    insert.Bind(decision.at, decision.alert_key, decision.sequence, decision.sink, decision.is_queued,
+    insert.Bind(decision.at, decision.alert_key, decision.sequence, decision.sink, decision.is_sent,
                 decision.reason, decision.detail);
     return insert.Run();
   });

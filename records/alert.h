@@ -124,7 +124,7 @@ struct NotificationDecision {
   std::string alert_key;
   std::int64_t sequence = 0;
   std::string sink;
-  bool is_queued = false;  // a delivery was put into the outbox
+  bool is_sent = false;  // a delivery was put into the outbox
   std::string reason;    // one word or two of docs/alerts.md: "fired", "silenced", "inhibited", …
   std::string detail;    // which silence, which alert, until when
 };

@@ -23,12 +23,16 @@ using testing::ServedRequest;
 using testing::TemporaryFolder;
 
 constexpr char kSecretPath[] = "/services/T0SECRETPATH/B0SECRETPATH?token=SECRETQUERY";
+constexpr char kToken[] = "xoxb-1234-SECRETTOKEN";
 constexpr char kSigningSecret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const std::vector<std::string> kSecretParts = {"T0SECRETPATH", "B0SECRETPATH", "SECRETQUERY",
-                                               "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"};
+                                               "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "SECRETTOKEN"};
 
 // What the far end of each kind says when all is well.
-const std::map<std::string_view, std::string> kGoodAnswers = {{"webhook", ""}, {"slack", "ok"}};
+const std::map<std::string_view, std::string> kGoodAnswers = {
+    {"webhook", ""},
+    {"slack", "ok"},
+    {"slack_bot", R"({"ok":true,"channel":"C1","ts":"1795442700.000100"})"}};
 
 TEST(SinkKinds, AreAllCoveredByTheContract) {
   for (const std::string_view kind : SinkKinds()) {
@@ -39,13 +43,25 @@ TEST(SinkKinds, AreAllCoveredByTheContract) {
 class SinkContract : public ::testing::TestWithParam<std::string_view> {
  protected:
   std::string Kind() const { return std::string(GetParam()); }
+  bool IsBot() const { return Kind() == "slack_bot"; }
+
+  // With all that its kind needs. A bot's address is that of the API as a whole.
+  SinkConfig Configured(const std::string& url) const {
+    SinkConfig config{.name = "the sink", .kind = Kind()};
+    config.url_file = folder_.File("url", (IsBot() ? url.substr(0, url.find('?')) : url) + "\n");
+    if (IsBot()) {
+      config.token_file = folder_.File("token", kToken);
+      config.channel = "C1";
+    }
+    return config;
+  }
+  std::string Target() const {
+    return IsBot() ? "/services/T0SECRETPATH/B0SECRETPATH/chat.postMessage" : kSecretPath;
+  }
 
   std::unique_ptr<Sink> Make(HttpClient& http, const std::string& url,
                              std::chrono::milliseconds timeout = 2s) {
-    SinkConfig config;
-    config.name = "the sink";
-    config.kind = Kind();
-    config.url_file = folder_.File("url", url + "\n");
+    SinkConfig config = Configured(url);
     if (Kind() == "webhook") config.secret_file = folder_.File("secret", kSigningSecret);
     config.timeout = timeout;
     config.allow_private = true;
@@ -87,7 +103,7 @@ TEST_P(SinkContract, DeliversAndSaysSo) {
   const auto requests = server.Requests();
   ASSERT_EQ(requests.size(), 1u);
   EXPECT_EQ(requests[0].method, "POST");
-  EXPECT_EQ(requests[0].target, kSecretPath);
+  EXPECT_EQ(requests[0].target, Target());
   EXPECT_TRUE(requests[0].headers.at("content-type").starts_with("application/json"));
   EXPECT_TRUE(ParseJson(requests[0].body, "body"));
 }
@@ -155,9 +171,9 @@ TEST_P(SinkContract, StopsWithinAboutASecondWhenToldTo) {
 }
 
 TEST_P(SinkContract, ShowsNoSecretThatThePeerEchoes) {
-  const std::string secret = Kind() == "webhook" ? kSigningSecret : "";
+  const std::string secret = Kind() == "webhook" ? kSigningSecret : IsBot() ? kToken : "";
   std::string echo = "Cannot POST ";
-  for (int i = 0; i < 2000; ++i) echo += kSecretPath + (" " + secret + "\x1b[2J\n");
+  for (int i = 0; i < 2000; ++i) echo += Target() + " " + secret + "\x1b[2J\n";
   for (const int status : {200, 404, 500}) Ask({.status = status, .body = echo});
 }
 
@@ -190,8 +206,7 @@ TEST_P(SinkContract, ConnectsToThePinnedAddressUnderTheConfiguredName) {
   });
   std::string url = server.Url(kSecretPath);
   url.replace(url.find("127.0.0.1"), 9, "pinned.invalid");
-  SinkConfig config{.name = "the sink", .kind = Kind()};
-  config.url_file = folder_.File("url", url);
+  SinkConfig config = Configured(url);
   config.allow_private = true;
   const auto client = MakeCurlHttpClient();
   auto sinks = MakeSinks({config}, {*client, clock_, testing::ResolvesTo({"127.0.0.1"})});
@@ -204,8 +219,7 @@ TEST_P(SinkContract, ConnectsToThePinnedAddressUnderTheConfiguredName) {
 
 TEST_P(SinkContract, CallsNoPrivateAddressUnlessAllowed) {
   FakeHttpClient http([](const HttpRequest&) { return HttpResponse{.status = 200, .body = "ok"}; });
-  SinkConfig config{.name = "the sink", .kind = Kind()};
-  config.url_file = folder_.File("url", std::string("https://inside.example") + kSecretPath);
+  SinkConfig config = Configured(std::string("https://inside.example") + kSecretPath);
   auto sinks = MakeSinks({config}, {http, clock_, testing::ResolvesTo({"10.0.0.7"})});
   ASSERT_TRUE(sinks);
   const auto outcome = sinks->front()->Send(ExampleNotification(), {});
@@ -214,13 +228,14 @@ TEST_P(SinkContract, CallsNoPrivateAddressUnlessAllowed) {
   CheckText(outcome);
   EXPECT_TRUE(http.Requests().empty());
 
-  config.url_file = folder_.File("url", std::string("http://127.0.0.1:9") + kSecretPath);
+  config = Configured(std::string("http://127.0.0.1:9") + kSecretPath);
   EXPECT_FALSE(MakeSinks({config}, {http, clock_}));
 }
 
 TEST_P(SinkContract, IsNotMadeWithoutItsSecretAndSaysWhichFile) {
   FakeHttpClient http([](const HttpRequest&) { return HttpResponse{}; });
-  SinkConfig config{.name = "the sink", .kind = Kind(), .url_file = folder_.path() + "/absent"};
+  SinkConfig config = Configured("");
+  config.url_file = folder_.path() + "/absent";
   auto sinks = MakeSinks({config}, {http, clock_});
   ASSERT_FALSE(sinks);
   EXPECT_NE(sinks.error().message.find("\"the sink\""), std::string::npos);

@@ -133,6 +133,24 @@ TEST(Config, KeepsSecretsOutOfTheFileAndOutOfErrors) {
   EXPECT_THAT(in_file_key, Not(HasSubstr("T0/secret")));
 }
 
+TEST(Config, OfASlackBotNeedsItsTokenAndItsChannel) {
+  const auto config =
+      ParseConfig("sinks: [{name: s, kind: slack_bot, token_file: t, channel: C1}]", "/etc/c.yaml");
+  ASSERT_TRUE(config) << config.error().Text();
+  EXPECT_EQ(config->sinks[0].token_file, "/etc/t");
+  EXPECT_EQ(config->sinks[0].channel, "C1");
+  const std::string missing = ErrorOf("sinks: [{name: s, kind: slack_bot}]");
+  EXPECT_THAT(missing, HasSubstr("\"token_file\" is missing"));
+  EXPECT_THAT(missing, HasSubstr("\"channel\" is missing"));
+  EXPECT_THAT(ErrorOf("sinks: [{name: s, kind: slack}]"), HasSubstr("\"url_file\" is missing"));
+  const std::string inside =
+      ErrorOf("sinks: [{name: s, kind: slack_bot, channel: C1, token_file: xoxb-1-SECRET}]");
+  EXPECT_THAT(inside, HasSubstr("secrets do not stand in this file"));
+  EXPECT_THAT(inside, Not(HasSubstr("SECRET")));
+  EXPECT_THAT(ErrorOf("sinks: [{name: s, kind: slack, url_file: u, channel: C1}]"),
+              HasSubstr("the kind slack does not use this key"));
+}
+
 TEST(Config, RefusesKeysThatTheKindDoesNotUse) {
   EXPECT_THAT(ErrorOf("rules:\n  - name: r\n    kind: bad_checkpoint\n    horizon: 3\n"),
               HasSubstr(":4: rules[0].horizon: the kind bad_checkpoint does not use this key"));
