@@ -3,62 +3,23 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
-#include <random>
 
-#include "alerts/slack_text.h"
-#include "base/json.h"
-#include "tests/alerts/slack_limits.h"
-#include "tests/alerts/test_support.h"
+#include "tests/alerts/slack_examples.h"
 
 namespace couplingd {
 namespace {
 
 using testing::AlertsTold;
+using testing::Checked;
 using testing::CheckedMessage;
-using testing::ExampleAlert;
 using testing::ExampleNotification;
-
-// The message, after checking every limit that Slack sets.
-CheckedMessage Checked(const Notification& notification) {
-  const std::string body = RenderSlack(notification);
-  EXPECT_LE(body.size(), kSlackMessageLimit);
-  CheckedMessage message = testing::CheckSlackMessage(body);
-  EXPECT_EQ(message.problems, std::vector<std::string>{}) << body;
-  return message;
-}
+using testing::Group;
+using testing::Storm;
 
 void ExpectParts(const std::string& all, const std::vector<std::string>& parts) {
   for (const std::string& part : parts) {
     EXPECT_NE(all.find(part), std::string::npos) << part << "\n" << all;
   }
-}
-
-// The alerts of one run and rule, every third of them over.
-Notification Group(std::size_t count) {
-  Notification notification = ExampleNotification();
-  notification.news.clear();
-  for (std::size_t i = 0; i < count; ++i) {
-    AlertNews news =
-        ExampleNotification(i % 3 == 2 ? AlertState::kResolved : AlertState::kFiring).news.front();
-    news.alert.key = std::to_string(i) + std::string(31, 'a');
-    news.alert.finding.summary = "subject " + std::to_string(i) + " fell";
-    notification.news.push_back(std::move(news));
-  }
-  return notification;
-}
-
-Notification Storm(std::size_t count) {
-  Notification notification = Group(count);
-  notification.is_digest = true;
-  for (std::size_t i = 0; i < count; ++i) {
-    Finding& finding = notification.news[i].alert.finding;
-    finding.run = "run-" + std::to_string(i % 40);
-    finding.rule = i % 2 == 0 ? "tax" : "bad";
-    finding.severity = i == count / 2 + 1 ? Severity::kCritical : Severity::kWarning;
-    notification.news[i].alert.starts_at += static_cast<UnixMillis>(i) * 1000;
-  }
-  return notification;
 }
 
 TEST(SlackMessage, SaysWhatAndWhereFirstThenWhatToDoAndHowSure) {
@@ -157,6 +118,53 @@ TEST(SlackMessage, OfAGroupCountsAllAndGivesEachItsSection) {
        "✅ *RESOLVED (warning)* subject 2 fell\n*Over:* The tax phase was left"});
 }
 
+TEST(SlackMessage, OfAGroupSaysHowMuchOfEachIsMissing) {
+  Notification notification = Group(kMostAlertsInSlackMessage);
+  for (std::size_t i = 0; i < notification.news.size(); ++i) {
+    Alert& alert = notification.news[i].alert;
+    alert.finding.summary = alert.finding.description = alert.resolution = std::string(500, '%');
+    alert.finding.interventions[0].action = std::to_string(i) + std::string(500, '%');
+    alert.finding.values.clear();
+    alert.finding.labels["runbook_url"] = "https://x.example/" + std::string(250, 'x');
+    alert.finding.rule = alert.finding.run = std::string(500, '%');
+  }
+  const std::string all = Checked(notification).All();
+  std::size_t notes = 0;
+  for (std::size_t at = 0; (at = all.find("characters left out)", at)) != std::string::npos; ++at) {
+    ++notes;
+  }
+  // Summary, description and what to do of the 14 that fire, summary and resolution of the others;
+  // and the rule in the footer.
+  EXPECT_GE(notes, 14u * 3 + 6u * 2) << all;
+}
+
+// That the checks of these tests can fail.
+TEST(SlackLimits, RefuseWhatSlackRefuses) {
+  const auto problems = [](const std::string& blocks) {
+    return testing::CheckSlackMessage(R"({"text":"x","blocks":[)" + blocks + "]}").problems.size();
+  };
+  const auto section = [](const std::string& text) {
+    return R"({"type":"section","text":{"type":"mrkdwn","text":")" + text + "\"}}";
+  };
+  const auto header = [](const std::string& text) {
+    return R"({"type":"header","text":{"type":"plain_text","text":")" + text + "\"}}";
+  };
+  EXPECT_EQ(problems(section("fine &amp; <https://x.example|x>")), 0u);
+  EXPECT_EQ(problems(header(std::string(150, 'x'))), 0u);
+  for (const std::string& bad :
+       {section(""), section(std::string(3001, 'x')), section("<!channel>"), section("a & b"),
+        section("<@U1>"), section("\\u0001"), header(std::string(151, 'x')), header(""),
+        std::string(R"({"type":"section"})"), std::string(R"({"type":"table"})")}) {
+    EXPECT_GT(problems(bad), 0u) << bad;
+  }
+  std::string many = header("x");
+  for (int i = 0; i < 50; ++i) many += "," + section("x");
+  EXPECT_GT(problems(many), 0u);
+  many = section(std::string(3000, 'x'));
+  for (int i = 0; i < 4; ++i) many += "," + section(std::string(3000, 'x'));
+  EXPECT_GT(problems(many), 0u);
+}
+
 TEST(SlackMessage, OfAGroupSaysWhatToDoForEachWhereItDiffers) {
   Notification notification = Group(2);
   notification.news[1].alert.finding.interventions[0].action = "Widen the model.";
@@ -197,168 +205,6 @@ TEST(SlackMessage, ForAThreadSaysWhatIsNew) {
   EXPECT_EQ(message.problems, std::vector<std::string>{});
   ExpectParts(message.All(), {"✅ *RESOLVED (warning)*", "*Over:* The tax phase was left",
                               "delivery d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"});
-}
-
-// Characters that cost most after escaping, that are long in UTF-8, that are invalid, that Slack
-// reads as marks, and none at all.
-const std::string kUnits[] = {"x",  "&", "<", ">",    "\"", "\\", "\n", "\x01", "é",
-                              "語", "😀", "`", "\xff", " ",  "*",  "_",  "~",    "\u202e"};
-constexpr std::size_t kLengths[] = {0, 1, 149, 151, 499, 1199, 1201, 2999, 3001, 12001, 40000};
-
-void SetAll(Notification& notification, int which, const std::string& text) {
-  for (AlertNews& news : notification.news) {
-    Finding& finding = news.alert.finding;
-    if (which == 0 || which == 9) finding.summary = text;
-    if (which == 1 || which == 9) finding.description = text;
-    if (which == 2 || which == 9) finding.run = finding.labels["run"] = text;
-    if (which == 3 || which == 9) finding.rule = text;
-    if (which == 4 || which == 9) finding.interventions.assign(3, {text, text, text});
-    if (which == 5 || which == 9) finding.labels["runbook_url"] = finding.labels["axes"] = text;
-    if (which == 6 || which == 9) news.alert.resolution = text;
-    if (which == 7 || which == 9) {
-      for (int i = 0; i < 12; ++i) finding.values[std::to_string(i) + text] = i * 1.1e300;
-    }
-    if (which == 8 || which == 9) news.alert.key = notification.delivery_id = text;
-  }
-}
-
-TEST(SlackMessage, KeepsEveryLimitWhateverIsLong) {
-  for (const AlertState state : {AlertState::kFiring, AlertState::kResolved}) {
-    for (const std::string& unit : kUnits) {
-      for (const std::size_t length : kLengths) {
-        std::string text;
-        while (text.size() < length) text += unit;
-        for (int which = 0; which <= 9; ++which) {
-          Notification notification = ExampleNotification(state);
-          notification.news.front().alert.is_test = which == 9;
-          SetAll(notification, which, text);
-          Checked(notification);
-          if (HasFailure()) {
-            FAIL() << "unit '" << unit << "', " << length << " bytes, field " << which;
-          }
-        }
-      }
-    }
-  }
-}
-
-TEST(SlackMessage, OfManyKeepsEveryLimitAndLosesNoneWhateverIsLong) {
-  for (const std::string& unit : kUnits) {
-    for (const std::size_t length : {0u, 60u, 400u, 3000u}) {
-      std::string text;
-      while (text.size() < length) text += unit;
-      for (int which = 0; which <= 9; ++which) {
-        Notification group = Group(kMostAlertsInSlackMessage), storm = Storm(60);
-        SetAll(group, which, text);
-        SetAll(storm, which, text);
-        EXPECT_EQ(AlertsTold(Checked(group)), kMostAlertsInSlackMessage);
-        EXPECT_EQ(AlertsTold(Checked(storm)), 60);
-        if (HasFailure()) {
-          FAIL() << "unit '" << unit << "', " << length << " bytes, field " << which;
-        }
-      }
-    }
-  }
-}
-
-class Hostile {
- public:
-  explicit Hostile(unsigned seed) : random_(seed) {}
-
-  std::size_t Below(std::size_t end) { return random_() % end; }
-  std::string Text() {
-    static const std::vector<std::string> parts = {"word ",
-                                                   "<!channel>",
-                                                   "<@U1>",
-                                                   "&amp;",
-                                                   "&",
-                                                   "```",
-                                                   "*",
-                                                   "_",
-                                                   ":b:",
-                                                   "\n",
-                                                   "\r\n",
-                                                   "語",
-                                                   "😀",
-                                                   "\xf0\x9f",
-                                                   "\xed\xa0\x80",
-                                                   "\u2028",
-                                                   "\u0085",
-                                                   "https://x.example/?a=1&b=<2>|",
-                                                   "\\",
-                                                   "\"",
-                                                   std::string(1, '\0'),
-                                                   "checkpoint-500",
-                                                   "|",
-                                                   "^",
-                                                   ">",
-                                                   "<"};
-    static constexpr std::array<std::size_t, 6> kMost = {1, 3, 10, 40, 200, 3000};
-    std::string text;
-    for (std::size_t i = Below(kMost[Below(kMost.size())]); i > 0; --i) {
-      text += parts[Below(parts.size())];
-    }
-    return text;
-  }
-
-  AlertNews News() {
-    AlertNews news;
-    Alert& alert = news.alert;
-    alert.key = Text();
-    alert.sequence = static_cast<std::int64_t>(Below(1000));
-    alert.state = Below(2) == 0 ? AlertState::kFiring : AlertState::kResolved;
-    alert.starts_at = static_cast<UnixMillis>(Below(4000000000)) * 1000;
-    if (alert.state == AlertState::kResolved) {
-      alert.ends_at = alert.starts_at + static_cast<UnixMillis>(Below(1u << 30));
-      alert.resolution = Text();
-    }
-    alert.is_test = Below(20) == 0;
-    news.told_firing = Below(2) == 0;
-    news.delivery.repeat = static_cast<int>(Below(3));
-    Finding& finding = alert.finding;
-    finding.rule = Text();
-    finding.kind = std::array{"phase", "sign_change", "bad_checkpoint", "other"}[Below(4)];
-    finding.run = Text();
-    finding.subject = Text();
-    finding.severity = static_cast<Severity>(Below(3));
-    finding.summary = Text();
-    finding.description = Text();
-    for (const char* label : {"run", "family", "axes", "over", "runbook_url", "quantity"}) {
-      if (Below(2) == 0) finding.labels[label] = Text();
-    }
-    for (const char* value :
-         {"gamma", "value", "low", "high", "level", "n", "step", "tokens", "p_value"}) {
-      if (Below(2) == 0) finding.values[value] = std::ldexp(1.0, static_cast<int>(Below(200)) - 99);
-    }
-    if (Below(4) == 0) finding.values[Text()] = -1e300;
-    for (std::size_t i = Below(4); i > 0; --i)
-      finding.interventions.push_back({Text(), Text(), Text()});
-    return news;
-  }
-
- private:
-  std::mt19937 random_;
-};
-
-TEST(SlackMessage, OfAnythingIsWhatSlackTakes) {
-  Hostile hostile(20261126);
-  for (int round = 0; round < 400; ++round) {
-    Notification notification;
-    notification.delivery_id = hostile.Text();
-    notification.is_digest = round % 3 == 2;
-    const std::size_t count = round % 3 == 0   ? 1
-                              : round % 3 == 1 ? 2 + hostile.Below(kMostAlertsInSlackMessage - 1)
-                                               : 1 + hostile.Below(40);
-    for (std::size_t i = 0; i < count; ++i) notification.news.push_back(hostile.News());
-    const CheckedMessage message = Checked(notification);
-    EXPECT_EQ(AlertsTold(message), static_cast<int>(count)) << message.header;
-    EXPECT_EQ(RenderSlack(notification), RenderSlack(notification));
-    Notification one{.delivery_id = notification.delivery_id, .news = {notification.news.front()}};
-    const CheckedMessage reply =
-        testing::CheckSlackMessage("{" + SlackReplyOf(one).Members() + "}");
-    EXPECT_EQ(reply.problems, std::vector<std::string>{});
-    if (HasFailure()) FAIL() << "round " << round;
-  }
 }
 
 TEST(SlackMessage, BreaksNoCharacterAndNoEntityApart) {

@@ -21,13 +21,18 @@ using namespace std::chrono_literals;
 using testing::FakeSlack;
 using testing::SlackPost;
 
-constexpr int kAlerts = 1000;
 constexpr UnixMillis kStart = 1795442700000;
 
-class SlackStorm : public ::testing::TestWithParam<std::string> {
+struct Storm {
+  std::string name, kind;
+  int alerts;       // in 10 seconds
+  int digest_from;  // more waiting alerts than these make a digest
+};
+
+class SlackStorm : public ::testing::TestWithParam<Storm> {
  protected:
   void SetUp() override {
-    SinkConfig config{.name = "slack", .kind = GetParam()};
+    SinkConfig config{.name = "slack", .kind = GetParam().kind};
     if (config.kind == "slack_bot") {
       config.token_file = folder_.File("token", testing::kSlackToken);
       config.channel = "C1";
@@ -38,8 +43,10 @@ class SlackStorm : public ::testing::TestWithParam<std::string> {
     ASSERT_TRUE(sinks) << sinks.error().Text();
     sink_ = std::move(sinks->front());
     config_.sinks = {config};
+    config_.notify.inhibit = false;
     memory_.sink = "slack";
     memory_.traits = sink_->Traits();
+    memory_.options.storm = GetParam().digest_from;
     auto writer = HistoryWriter::Open(folder_.path() + "/state", clock_);
     ASSERT_TRUE(writer) << writer.error().Text();
     writer_ = std::move(*writer);
@@ -62,8 +69,8 @@ class SlackStorm : public ::testing::TestWithParam<std::string> {
 
   // Saves what is due by now: evenly over the 10 seconds.
   void Raise() {
-    const std::int64_t due =
-        std::min<std::int64_t>((clock_.Now() - kStart) * kAlerts / 10000 + 1, kAlerts);
+    const std::int64_t due = std::min<std::int64_t>(
+        (clock_.Now() - kStart) * GetParam().alerts / 10000 + 1, GetParam().alerts);
     if (raised_ == due) return;
     for (; raised_ < due; ++raised_) {
       Alert alert = AlertNumber(raised_);
@@ -80,10 +87,10 @@ class SlackStorm : public ::testing::TestWithParam<std::string> {
       Raise();
       const Work work = FindWork(*writer_, memory_, clock_.Now()).value();
       if (!work.notification) {
-        if (!work.next_at && raised_ == kAlerts) return;
+        if (!work.next_at && raised_ == GetParam().alerts) return;
         const UnixMillis next = work.next_at.value_or(clock_.Now() + 1000);
-        clock_.Advance(std::chrono::milliseconds(
-            std::clamp<std::int64_t>(next - clock_.Now(), 1, raised_ < kAlerts ? 1000 : 3600000)));
+        clock_.Advance(std::chrono::milliseconds(std::clamp<std::int64_t>(
+            next - clock_.Now(), 1, raised_ < GetParam().alerts ? 1000 : 3600000)));
       } else if (const auto wait = bucket.Take(clock_.Steady()); wait > 0ms) {
         clock_.Advance(wait);
       } else {
@@ -118,16 +125,42 @@ TEST_P(SlackStorm, SendsAtMostOneMessageASecondNothingBeforeRetryAfterAndDropsNo
   EXPECT_EQ(slack_.refused, std::vector<std::string>{});
   EXPECT_EQ(writer_->reader().Deliveries("dead").value().size(), 0u);
   EXPECT_EQ(writer_->reader().Deliveries("pending").value().size(), 0u);
-  EXPECT_EQ(told_.size(), static_cast<std::size_t>(kAlerts));
+  EXPECT_EQ(told_.size(), static_cast<std::size_t>(GetParam().alerts));
   int told = 0;
   for (const SlackPost& post : slack_.posts) told += AlertsTold(post.checked);
-  EXPECT_EQ(told, kAlerts);
+  EXPECT_EQ(told, GetParam().alerts);
   RecordProperty("messages", static_cast<int>(slack_.posts.size()));
   RecordProperty("seconds", static_cast<int>((slack_.posts.back().at - kStart) / 1000));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, SlackStorm, ::testing::Values("slack", "slack_bot"),
-                         [](const auto& info) { return info.param; });
+// That the checks above can fail.
+TEST(FakeSlack, NoticesWhoIsTooFastOrTooEarly) {
+  ManualClock clock(kStart);
+  FakeSlack slack(clock);
+  testing::TemporaryFolder folder;
+  SinkConfig config{.name = "slack", .kind = "slack"};
+  config.url_file = folder.File("url", "https://hooks.slack.com/services/T/B/X");
+  auto sinks = MakeSinks({config}, {slack, clock, testing::ResolvesTo({"93.184.216.34"})});
+  ASSERT_TRUE(sinks);
+  const auto send = [&] { sinks->front()->Send(testing::ExampleNotification(), {}); };
+  send();
+  clock.Advance(999ms);
+  send();
+  EXPECT_EQ(slack.too_fast, 1);
+  slack.intercept = [&](const std::string&) { return std::optional(slack.RateLimited(30)); };
+  send();
+  slack.intercept = {};
+  clock.Advance(29s);
+  send();
+  EXPECT_EQ(slack.too_early, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Storms, SlackStorm,
+                         ::testing::Values(Storm{"Webhook", "slack", 1000, 100},
+                                           Storm{"Bot", "slack_bot", 1000, 100},
+                                           Storm{"WebhookWithoutDigests", "slack", 1000, 5000},
+                                           Storm{"BotWithoutDigests", "slack_bot", 150, 5000}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace couplingd
