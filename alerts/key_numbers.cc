@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/units.h"
+#include "records/metric_names.h"
 
 namespace couplingd {
 namespace {
@@ -37,42 +38,73 @@ std::string NumberText(double value) {
   return fmt::format("{:.4g}", value);
 }
 
+using NumberFormat = std::string (*)(double);
+
+std::string RatioText(double value) { return fmt::format("{:.2f}", value); }
+std::string PercentText(double value) { return fmt::format("{:.1f} %", value * 100); }
+
 // What an interval may lie around, in the order in which it is looked for.
 struct Estimate {
   std::string_view value, name;
+  NumberFormat format;
 };
-constexpr Estimate kEstimates[] = {{"gamma", "γ"},       {"value", ""},
-                                   {"change", "change"}, {"difference", "difference"},
-                                   {"score", "score"},   {"dimension", "dimension"}};
+constexpr Estimate kEstimates[] = {{"gamma", "γ", RatioText},
+                                   {"value", "", NumberText},
+                                   {"change", "change", NumberText},
+                                   {"difference", "difference", NumberText}};
 
-std::string EstimateText(double value, bool is_ratio) {
-  return is_ratio ? fmt::format("{:.2f}", value) : NumberText(value);
+std::string NameOfValue(const Finding& finding) {
+  return finding.kind == "dimension_collapse" ? "d_eff" : LabelOr(finding, "quantity", "value");
 }
 
 void AddEstimate(const Finding& finding, Values& values, std::vector<KeyNumber>& numbers) {
-  std::optional<double> estimate;
-  std::string name;
+  Estimate estimate{"", "interval", NumberText};
+  std::optional<double> value;
   for (const Estimate& candidate : kEstimates) {
-    estimate = Take(values, std::string(candidate.value));
-    if (!estimate) continue;
-    name = candidate.value == "value" ? LabelOr(finding, "quantity", "value")
-                                      : std::string(candidate.name);
+    value = Take(values, std::string(candidate.value));
+    if (!value) continue;
+    estimate = candidate;
     break;
   }
-  const bool has_interval = HasInterval(finding);
-  if (!estimate && !has_interval) return;
-  const bool is_ratio = name == "γ";
+  const bool has_bounds = values.contains("low") || values.contains("high");
+  if (!value && !has_bounds) return;
   const std::optional<double> low = Take(values, "low"), high = Take(values, "high");
   const std::optional<double> level = Take(values, "level");
-  std::string text = estimate ? EstimateText(*estimate, is_ratio) : "";
-  if (has_interval) {
-    const auto bound = [&](const std::optional<double>& value) {
-      return value ? EstimateText(*value, is_ratio) : std::string("?");
+  std::string text = value ? estimate.format(*value) : "";
+  if (has_bounds) {
+    const auto bound = [&](const std::optional<double>& end) {
+      return end ? estimate.format(*end) : std::string("?");
     };
     text += fmt::format("{}[{}, {}]", text.empty() ? "" : " ", bound(low), bound(high));
     if (level) text += fmt::format(", {:g} %", *level * 100);
   }
-  numbers.push_back({name.empty() ? "interval" : name, text});
+  numbers.push_back(
+      {estimate.name.empty() ? NameOfValue(finding) : std::string(estimate.name), text});
+}
+
+// A score with 1.96 standard errors on either side, and what it is held against.
+void AddScore(const Finding& finding, Values& values, std::vector<KeyNumber>& numbers) {
+  const std::string metric = LabelOr(finding, "metric", "");
+  const bool is_share = IsFractionMetric(metric.substr(metric.rfind('.') + 1));
+  const NumberFormat format = is_share ? PercentText : NumberText;
+  const auto value = Take(values, "value"), error = Take(values, "standard_error");
+  if (value) {
+    std::string text = format(*value);
+    if (error) text += fmt::format(" ± {:.2g}", 1.96 * *error * (is_share ? 100 : 1));
+    numbers.push_back({metric, text});
+  }
+  if (const auto best = Take(values, "best")) {
+    const auto step = Take(values, "best_step");
+    numbers.push_back(
+        {"best", format(*best) + (step ? fmt::format(" at step {:.0f}", *step) : "")});
+  }
+  if (const auto drop = Take(values, "drop")) {
+    numbers.push_back(
+        {"drop", is_share ? fmt::format("{:.1f} points", *drop * 100) : NumberText(*drop)});
+  }
+  for (const char* name : {"chance", "ceiling"}) {
+    if (const auto amount = Take(values, name)) numbers.push_back({name, format(*amount)});
+  }
 }
 
 void AddPlace(Values& values, std::vector<KeyNumber>& numbers) {
@@ -84,15 +116,21 @@ void AddPlace(Values& values, std::vector<KeyNumber>& numbers) {
   if (!text.empty()) numbers.push_back({"at", text});
 }
 
+std::string_view SampleOf(const Finding& finding) {
+  if (finding.kind == "score_regression") return "items";
+  if (finding.kind == "axis_spent" || finding.kind == "dimension_collapse") return "checkpoints";
+  if (finding.kind != "phase" && finding.kind != "sign_change") return "";
+  const std::string over =
+      LabelOr(finding, "over", finding.labels.contains("run") ? "steps" : "scale");
+  return over == "steps" ? "checkpoints" : "sizes";
+}
+
 void AddSample(const Finding& finding, Values& values, std::vector<KeyNumber>& numbers) {
   const auto n = Take(values, "n");
   if (!n) return;
-  const bool is_coupling = finding.kind == "phase" || finding.kind == "sign_change";
-  if (!is_coupling) return numbers.push_back({"n", NumberText(*n)});
-  const bool over_steps =
-      LabelOr(finding, "over", finding.labels.contains("run") ? "steps" : "") == "steps";
-  numbers.push_back(
-      {"from", fmt::format("{} {}", NumberText(*n), over_steps ? "checkpoints" : "sizes")});
+  const std::string_view noun = SampleOf(finding);
+  if (noun.empty()) return numbers.push_back({"n", NumberText(*n)});
+  numbers.push_back({"from", fmt::format("{} {}", NumberText(*n), noun)});
 }
 
 void AddCertainty(Values& values, std::vector<KeyNumber>& numbers) {
@@ -100,7 +138,9 @@ void AddCertainty(Values& values, std::vector<KeyNumber>& numbers) {
     numbers.push_back({"probability", fmt::format("{:.4g} %", *probability * 100)});
   }
   const auto p_value = Take(values, "p_value");
-  Take(values, "p_value_needed");  // the rule's, not the alert's
+  for (const char* of_the_rule : {"p_value_needed", "tax_bound", "bonus_bound"}) {
+    Take(values, of_the_rule);
+  }
   if (p_value && *p_value > 0 && *p_value <= 1) {
     const double unit = std::pow(10, std::floor(std::log10(1 / *p_value)) - 1);  // two digits
     const std::string odds =
@@ -125,13 +165,15 @@ KeyNumber Other(const std::string& name, double value) {
 }  // namespace
 
 bool HasInterval(const Finding& finding) {
-  return finding.values.contains("low") || finding.values.contains("high");
+  const auto has = [&](const char* name) { return finding.values.contains(name); };
+  return has("low") || has("high") || (has("value") && has("standard_error"));
 }
 
 std::vector<KeyNumber> KeyNumbers(const Finding& finding) {
   Values values = finding.values;
   std::erase_if(values, [](const auto& each) { return !std::isfinite(each.second); });
   std::vector<KeyNumber> numbers;
+  if (finding.labels.contains("metric")) AddScore(finding, values, numbers);
   AddEstimate(finding, values, numbers);
   AddPlace(values, numbers);
   AddSample(finding, values, numbers);
