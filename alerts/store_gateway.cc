@@ -45,7 +45,7 @@ Status Bury(HistoryWriter& writer, Delivery delivery, const std::string& reason,
 
 // nullopt where the alert is gone; its row is buried.
 Result<std::optional<AlertNews>> NewsOf(HistoryWriter& writer, const SinkMemory& memory,
-                                        const Delivery& delivery, UnixMillis now) {
+                                        const Delivery& delivery, bool with_chart, UnixMillis now) {
   std::optional<Alert> alert =
       TRY(writer.reader().FindAlert(delivery.alert_key, delivery.sequence));
   if (!alert) {
@@ -59,7 +59,7 @@ Result<std::optional<AlertNews>> NewsOf(HistoryWriter& writer, const SinkMemory&
                      acknowledged->second == delivery.sequence - 1;
   const auto receipt = memory.receipts.find(delivery.alert_key);
   if (receipt != memory.receipts.end()) news.receipt = receipt->second;
-  if (memory.traits.takes_charts && memory.options.chart) {
+  if (with_chart && memory.traits.takes_charts && memory.options.chart) {
     news.chart_png = memory.options.chart(writer.reader(), *alert);
   }
   news.alert = std::move(*alert);
@@ -81,7 +81,7 @@ Result<Notification> Compose(HistoryWriter& writer, const SinkMemory& memory, Pi
         delivery.message = notification.delivery_id;
         TRY(writer.SaveDelivery(delivery));
       }
-      std::optional<AlertNews> news = TRY(NewsOf(writer, memory, delivery, now));
+      std::optional<AlertNews> news = TRY(NewsOf(writer, memory, delivery, !pick.is_digest, now));
       if (news) notification.news.push_back(std::move(*news));
     }
     return {};

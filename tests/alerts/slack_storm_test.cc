@@ -47,6 +47,10 @@ class SlackStorm : public ::testing::TestWithParam<Storm> {
     memory_.sink = "slack";
     memory_.traits = sink_->Traits();
     memory_.options.storm = GetParam().digest_from;
+    memory_.options.chart = [this](HistoryReader&, const Alert&) {
+      ++charts_;
+      return std::string("png");
+    };
     auto writer = HistoryWriter::Open(folder_.path() + "/state", clock_);
     ASSERT_TRUE(writer) << writer.error().Text();
     writer_ = std::move(*writer);
@@ -115,6 +119,7 @@ class SlackStorm : public ::testing::TestWithParam<Storm> {
   Config config_;
   SinkMemory memory_;
   int raised_ = 0;
+  int charts_ = 0;                   // that were drawn
   std::map<std::string, int> told_;  // by key
 };
 
@@ -129,6 +134,10 @@ TEST_P(SlackStorm, SendsAtMostOneMessageASecondNothingBeforeRetryAfterAndDropsNo
   int told = 0;
   for (const SlackPost& post : slack_.posts) told += AlertsTold(post.checked);
   EXPECT_EQ(told, GetParam().alerts);
+  // None is drawn for a digest, which shows none.
+  const bool takes_charts = sink_->Traits().takes_charts;
+  EXPECT_LE(charts_, takes_charts ? static_cast<int>(slack_.calls.size()) : 0);
+  EXPECT_EQ(slack_.files.empty(), !takes_charts);
   RecordProperty("messages", static_cast<int>(slack_.posts.size()));
   RecordProperty("seconds", static_cast<int>((slack_.posts.back().at - kStart) / 1000));
 }
