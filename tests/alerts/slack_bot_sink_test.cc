@@ -7,6 +7,7 @@
 #include "alerts/sink.h"
 #include "base/json.h"
 #include "tests/alerts/fake_slack.h"
+#include "tests/alerts/local_server.h"
 #include "tests/alerts/test_support.h"
 
 namespace couplingd {
@@ -325,6 +326,42 @@ TEST_F(SlackBot, TakesAnotherAddressOfTheApiThatANameCanFollow) {
   config.channel = "C1";
   config.url_file = folder_.File("url", "https://proxy.example/api?x=1");
   EXPECT_FALSE(MakeSinks({config}, {slack_, clock_}));
+}
+
+// Over a real connection: what the server gets, byte by byte.
+TEST_F(SlackBot, SendsTheChartAsItIs) {
+  std::string upload_url;
+  testing::LocalServer server([&](const testing::ServedRequest& request) {
+    testing::ServedAnswer answer{.body = R"({"ok":true,"channel":"C1","ts":"1.5"})"};
+    if (request.target == "/api/files.getUploadURLExternal") {
+      answer.body = R"({"ok":true,"file_id":"F1","upload_url":")" + upload_url + "\"}";
+    }
+    if (request.target == "/upload/F1") answer.body = "OK - 5";
+    return answer;
+  });
+  upload_url = server.Url("/upload/F1");
+  SinkConfig config{.name = "bot", .kind = "slack_bot"};
+  config.token_file = folder_.File("token", testing::kSlackToken);
+  config.channel = "C1";
+  config.url_file = folder_.File("url", server.Url("/api/"));
+  config.allow_private = true;
+  const auto client = MakeCurlHttpClient();
+  auto sinks = MakeSinks({config}, {*client, clock_});
+  ASSERT_TRUE(sinks) << sinks.error().Text();
+  Notification notification = ExampleNotification();
+  notification.news.front().chart_png = std::string("\x89PNG\0\r\n", 7);
+  EXPECT_EQ(sinks->front()->Send(notification, {}).text, "chat.postMessage: ok");
+  const auto requests = server.Requests();
+  ASSERT_EQ(requests.size(), 4u);
+  EXPECT_EQ(requests[0].headers.at("authorization"), std::string("Bearer ") + testing::kSlackToken);
+  EXPECT_EQ(requests[1].body, "filename=chart-0123456789ab.png&length=7");
+  EXPECT_EQ(requests[2].method, "POST");
+  EXPECT_EQ(requests[2].body, notification.news.front().chart_png);
+  EXPECT_FALSE(requests[2].headers.contains("authorization"));
+  const auto done = ParseJson(requests[3].body, "body").value();
+  EXPECT_STREQ(done["files"][0]["id"].GetString(), "F1");
+  EXPECT_STREQ(done["channel_id"].GetString(), "C1");
+  EXPECT_STREQ(done["thread_ts"].GetString(), "1.5");
 }
 
 TEST_F(SlackBot, IsNotMadeWithoutATokenOrAChannel) {
