@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ostream>
 
 #include "alerts/notify.h"
 #include "alerts/outbox.h"
@@ -28,6 +29,8 @@ struct Storm {
   int alerts;       // in 10 seconds
   int digest_from;  // more waiting alerts than these make a digest
 };
+
+void PrintTo(const Storm& storm, std::ostream* out) { *out << storm.name; }
 
 class SlackStorm : public ::testing::TestWithParam<Storm> {
  protected:
