@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "coupling/random.h"
+#include "base/random.h"
 #include "coupling/statistics.h"
 
 namespace couplingd {

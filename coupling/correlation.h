@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "coupling/random.h"
+#include "base/random.h"
 #include "coupling/statistics.h"
 
 namespace couplingd {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "coupling/observation.h"
-#include "coupling/random.h"
+#include "base/random.h"
 #include "coupling/score_sample.h"
 #include "records/coupling.h"
 

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <vector>
 
-#include "coupling/random.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {

@@ -4,7 +4,7 @@
 #include <map>
 #include <vector>
 
-#include "coupling/random.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {

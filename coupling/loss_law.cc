@@ -6,7 +6,7 @@
 #include <boost/math/tools/minima.hpp>
 #include <cmath>
 
-#include "coupling/random.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {

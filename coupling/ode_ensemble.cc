@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "coupling/random.h"
+#include "base/random.h"
 #include "coupling/statistics.h"
 
 namespace couplingd {

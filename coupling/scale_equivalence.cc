@@ -7,7 +7,7 @@
 #include <map>
 
 #include "coupling/correlation.h"
-#include "coupling/random.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "coupling/item_statistics.h"
-#include "coupling/random.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {

@@ -4,22 +4,10 @@
 #include <Eigen/Dense>
 #include <vector>
 
+#include "base/quantiles.h"
 #include "base/result.h"
 
 namespace couplingd {
-
-// Linear interpolation between order statistics, as numpy.quantile. `values` is not empty and holds
-// no NaN (infinities are ordered); 0 ≤ p ≤ 1.
-double Quantile(std::vector<double> values, double p);
-// Several quantiles in one go, in the order of `p`.
-std::vector<double> Quantiles(std::vector<double> values, const std::vector<double>& p);
-
-// The equal-tailed interval that holds `level` of the values.
-struct Interval {
-  double low = 0;
-  double high = 0;
-};
-Interval CentralInterval(std::vector<double> values, double level);
 
 // Of the estimates made with one observation left out at a time.
 struct Jackknife {
@@ -40,8 +28,11 @@ Eigen::VectorXd TrendContrast(const Eigen::VectorXd& positions);
 
 // What is rough in a series: each inner value against the straight line between its neighbours,
 // scaled to keep the variance of independent noise. Smooth trends drop out (T. Gasser, L. Sroka,
-// C. Jennen-Steinmetz, Biometrika 73, 625 (1986)). Positions rise; fewer than 3 give nothing.
+// C. Jennen-Steinmetz, "Residual variance and residual pattern in nonlinear regression", Biometrika
+// 73, 625 (1986)). Positions rise; fewer than 3 give nothing.
 std::vector<double> RoughPart(const Eigen::VectorXd& values, const Eigen::VectorXd& positions);
+// The weights of the values k − 1, k and k + 1 in it; 0 < k < positions.size() − 1.
+Eigen::Vector3d RoughWeights(const Eigen::VectorXd& positions, Eigen::Index k);
 // Degrees of freedom of the mean square of `count` ≥ 1 such neighbours at even spacing, whose
 // correlations are −2/3 and 1/6.
 double RoughDof(double count);

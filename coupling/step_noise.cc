@@ -14,21 +14,23 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
+namespace {
+
+// K − 2 rows of K weights.
 MatrixXd RoughPartWeights(const VectorXd& positions) {
   const Index places = positions.size();
   MatrixXd weights = MatrixXd::Zero(std::max<Index>(places - 2, 0), places);
   for (Index row = 0; row < weights.rows(); ++row) {
-    const double after =
-        (positions[row + 1] - positions[row]) / (positions[row + 2] - positions[row]);
-    weights.row(row).segment(row, 3) << after - 1, 1, -after;
-    weights.row(row).normalize();
+    weights.row(row).segment<3>(row) = RoughWeights(positions, row + 1).transpose();
   }
   return weights;
 }
 
+}  // namespace
+
 double StepNoise::Deviation() const { return std::sqrt(std::max(total_variance, item_variance)); }
 
-Result<StepNoise> MeasureStepNoise(const ScoreTrajectory& trajectory, double level) {
+Result<StepNoise> MeasureStepNoise(const NoisyTrajectory& trajectory, double level) {
   if (trajectory.scores.size() < kFewestForStepNoise) {
     return Fail(ErrorKind::kInvalidData,
                 fmt::format("{} checkpoints; {} are needed to tell noise from movement",
@@ -52,12 +54,10 @@ Result<StepNoise> MeasureStepNoise(const ScoreTrajectory& trajectory, double lev
   return noise;
 }
 
-TrendChange MeasureTrendChange(const ScoreTrajectory& trajectory, double step_deviation) {
+TrendChange MeasureTrendChange(const NoisyTrajectory& trajectory, double step_deviation) {
   const VectorXd& positions = trajectory.positions;
   if (positions.size() < 2) return {};
-  const VectorXd centred = positions.array() - positions.mean();
-  const double span = positions[positions.size() - 1] - positions[0];
-  const VectorXd contrast = centred * (span / centred.squaredNorm());
+  const VectorXd contrast = TrendContrast(positions);
   const double variance = contrast.dot(trajectory.covariance * contrast) +
                           step_deviation * step_deviation * contrast.squaredNorm();
   return {contrast.dot(trajectory.scores), std::sqrt(std::max(variance, 0.0))};

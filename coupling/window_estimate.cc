@@ -8,7 +8,7 @@
 #include <numbers>
 
 #include "coupling/phase.h"
-#include "coupling/random.h"
+#include "base/random.h"
 #include "coupling/statistics.h"
 #include "coupling/york.h"
 

@@ -182,7 +182,7 @@ MetricTrajectory TrajectoryOf(ItemReader& items, std::vector<ScoreRow> rows, std
   const auto places = static_cast<Eigen::Index>(seen.rows.size());
   seen.has_tokens = std::ranges::all_of(
       seen.rows, [](const ScoreRow& row) { return row.tokens && *row.tokens > 0; });
-  ScoreTrajectory& trajectory = seen.trajectory;
+  NoisyTrajectory& trajectory = seen.trajectory;
   trajectory = {Eigen::VectorXd(places), Eigen::VectorXd(places),
                 Eigen::MatrixXd::Zero(places, places)};
   std::vector<std::vector<double>> values;

@@ -19,7 +19,7 @@ namespace couplingd {
 // checkpoints share their items.
 struct MetricTrajectory {
   std::vector<ScoreRow> rows;
-  ScoreTrajectory trajectory;
+  NoisyTrajectory trajectory;
   std::vector<std::string> clusters;  // of the items
   int items = 0;                      // 0: only aggregates are known
   bool has_tokens = false;            // positions are of tokens, else of steps

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "coupling/correlation.h"
-#include "coupling/random.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {

@@ -3,7 +3,7 @@
 #include <Eigen/Dense>
 #include <cmath>
 
-#include "coupling/random.h"
+#include "base/random.h"
 #include "coupling/reproduce/lever_claims.h"
 #include "coupling/statistics.h"
 

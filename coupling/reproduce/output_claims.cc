@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "coupling/random.h"
+#include "base/random.h"
 #include "coupling/reproduce/lever_claims.h"
 
 namespace couplingd {

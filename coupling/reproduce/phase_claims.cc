@@ -7,7 +7,7 @@
 #include "coupling/effective_dimension.h"
 #include "coupling/isocline.h"
 #include "coupling/phase.h"
-#include "coupling/random.h"
+#include "base/random.h"
 #include "coupling/reproduce/lever_claims.h"
 
 namespace couplingd {

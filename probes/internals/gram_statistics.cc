@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "base/random.h"
+
 namespace couplingd {
 namespace {
 
@@ -25,7 +27,7 @@ VectorXd MeanWeights(Index all, Index first, Index count) {
   return weights;
 }
 
-void DrawRow(Draws& random, Index first, Index count, Eigen::Ref<MatrixXd> rows, Index row) {
+void DrawRow(Random& random, Index first, Index count, Eigen::Ref<MatrixXd> rows, Index row) {
   for (Index i = 0; i < count; ++i) {
     const auto drawn = static_cast<Index>(random.Index(static_cast<std::size_t>(count)));
     rows(row, first + drawn) += 1.0 / static_cast<double>(count);
@@ -64,7 +66,7 @@ Estimate FromDraws(double value, const VectorXd& draws) {
   const double mean = std::accumulate(finite.begin(), finite.end(), 0.0) / count;
   double squares = 0;
   for (const double draw : finite) squares += (draw - mean) * (draw - mean);
-  const PercentileRange interval = CentralRange(std::move(finite), kLevel);
+  const Interval interval = CentralInterval(std::move(finite), kLevel);
   return {value, interval.low, interval.high, std::sqrt(squares / (count - 1))};
 }
 
@@ -108,7 +110,7 @@ PromptDraws DrawPrompts(const PromptGroups& groups, int replicates, int relabell
                         std::uint64_t seed) {
   const Index all = groups.All();
   PromptDraws draws{.groups = groups};
-  Draws random(seed);
+  Random random(seed);
   draws.reasoning = draws.truthfulness = draws.neutral = MatrixXd::Zero(replicates, all);
   for (int row = 0; row < replicates; ++row) {
     DrawRow(random, 0, groups.reasoning, draws.reasoning, row);
@@ -151,7 +153,7 @@ Relabelled RelabelledCoupling(const MatrixXd& gram, const PromptDraws& draws) {
   const VectorXd random = Cosines(gram, draws.random_reasoning, draws.random_truthfulness);
   if (!std::isfinite(value) || !random.allFinite()) return {kNone, {kNone, kNone}, kNone};
   const auto extreme = static_cast<double>((random.array() <= value).count());
-  return {random.mean(), CentralRange({random.begin(), random.end()}, kLevel),
+  return {random.mean(), CentralInterval({random.begin(), random.end()}, kLevel),
           (1 + extreme) / static_cast<double>(1 + random.size())};
 }
 

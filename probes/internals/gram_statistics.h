@@ -9,7 +9,7 @@
 #include <Eigen/Dense>
 #include <cstdint>
 
-#include "probes/internals/draws.h"
+#include "base/quantiles.h"
 
 namespace couplingd {
 
@@ -33,7 +33,7 @@ struct Estimate {
 // What a statistic is under relabelled prompts: its mean and the interval that holds 95 % of it.
 struct Relabelled {
   double mean = 0;
-  PercentileRange range;
+  Interval range;
   double p = 1;  // (1 + relabellings that are at least as extreme) / (1 + relabellings)
 };
 

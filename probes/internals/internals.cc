@@ -7,6 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "base/quantiles.h"
+
 namespace couplingd {
 namespace {
 
@@ -55,7 +57,7 @@ class RelabelledCounts {
   CompetingCount Compare(int count) const {
     CompetingCount result{.count = count};
     const auto extreme = static_cast<double>((counts_.array() >= count).count());
-    result.relabelled = {counts_.mean(), CentralRange({counts_.begin(), counts_.end()}, 0.95),
+    result.relabelled = {counts_.mean(), CentralInterval({counts_.begin(), counts_.end()}, 0.95),
                          (1 + extreme) / static_cast<double>(1 + counts_.size())};
     return result;
   }
@@ -143,7 +145,7 @@ LayerVerdict Judge(const LayerInternals& layer) {
   if (layer.reinitialised && *layer.reinitialised >= c.low && *layer.reinitialised <= c.high) {
     return LayerVerdict::kUntrained;
   }
-  const PercentileRange& random = layer.relabelled.range;
+  const Interval& random = layer.relabelled.range;
   const bool as_random = c.value >= random.low && c.value <= random.high;
   return as_random ? LayerVerdict::kRelabelled : LayerVerdict::kStands;
 }

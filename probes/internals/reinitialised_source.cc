@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/hash.h"
-#include "probes/internals/draws.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {
@@ -53,7 +53,7 @@ class ReinitialisedSource final : public TensorSource {
       return values;
     }
     const std::string digest = HashHex(tensor.name).substr(0, 16);
-    Draws random(seed_ ^ std::stoull(digest, nullptr, 16));
+    Random random(seed_ ^ std::stoull(digest, nullptr, 16));
     for (float& value : values) value = static_cast<float>(kInitializerRange * random.Normal());
     return values;
   }

@@ -7,8 +7,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/quantiles.h"
+#include "base/random.h"
 #include "probes/device/factory.h"
-#include "probes/internals/draws.h"
 #include "probes/internals/states.h"
 #include "probes/scoring/planner.h"
 #include "probes/scoring/scorer.h"
@@ -111,7 +112,7 @@ Result<TruthDirection> FindTruthDirection(Decoder& decoder, const Place& place,
 }
 
 Eigen::VectorXf RandomDirection(Eigen::Index width, std::uint64_t seed) {
-  Draws draws(seed);
+  Random draws(seed);
   Eigen::VectorXd direction(width);
   for (double& element : direction) element = draws.Normal();
   return direction.normalized().cast<float>();
@@ -127,7 +128,7 @@ Result<std::vector<TokenId>> Generate(Decoder& decoder, std::span<const TokenId>
   std::vector<TokenId> text(prompt.begin(), prompt.end());
   const auto longest = std::min(text.size() + static_cast<std::size_t>(options.max_tokens),
                                 static_cast<std::size_t>(decoder.config().max_positions));
-  Draws draws(options.seed);
+  Random draws(options.seed);
   for (std::size_t known = 0; text.size() < longest;) {
     const std::vector<float> logits = TRY(decoder.NextLogits(text, known));
     known = text.size();
@@ -185,7 +186,7 @@ PairedGrade GradeMargins(std::span<const double> without, std::span<const double
   for (std::size_t i = 0; i < with.size(); ++i) {
     differences.push_back((with[i] > 0 ? 1.0 : 0.0) - (without[i] > 0 ? 1.0 : 0.0));
   }
-  Draws draws(seed);
+  Random draws(seed);
   double squares = 0;
   const double value = grade.with - grade.without;
   for (int replicate = 0; replicate < kReplicates; ++replicate) {
@@ -196,7 +197,7 @@ PairedGrade GradeMargins(std::span<const double> without, std::span<const double
     means.push_back(sum / static_cast<double>(differences.size()));
     squares += (means.back() - value) * (means.back() - value);
   }
-  const PercentileRange range = CentralRange(std::move(means), 0.95);
+  const Interval range = CentralInterval(std::move(means), 0.95);
   grade.difference = {value, range.low, range.high, std::sqrt(squares / (kReplicates - 1))};
   double as_much = 0;
   for (const std::vector<double>& margins : random) {

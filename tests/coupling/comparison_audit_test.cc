@@ -17,8 +17,8 @@ using Eigen::Index;
 
 constexpr int kCheckpoints = 16;
 
-ScoreTrajectory TrajectoryOf(const std::vector<std::vector<double>>& items, std::size_t first) {
-  ScoreTrajectory trajectory{
+NoisyTrajectory TrajectoryOf(const std::vector<std::vector<double>>& items, std::size_t first) {
+  NoisyTrajectory trajectory{
       Eigen::VectorXd::LinSpaced(kCheckpoints, 9, 10.2), Eigen::VectorXd(kCheckpoints), {}};
   std::vector<const std::vector<double>*> columns;
   for (int k = 0; k < kCheckpoints; ++k) {

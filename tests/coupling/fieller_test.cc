@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "coupling/random.h"
+#include "base/random.h"
 #include "coupling/statistics.h"
 #include "tests/coupling/fixtures.h"
 

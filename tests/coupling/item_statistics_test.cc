@@ -60,7 +60,7 @@ TEST(ItemStatistics, RefuseItemsThatDoNotBelongTogether) {
 TEST(StepNoise, IsThatOfNumpyAndScipy) {
   const JsonDocument document = fixtures::Read("item_statistics.json");
   for (const JsonValue& one : document["step_noise"].GetArray()) {
-    const ScoreTrajectory trajectory{fixtures::Vector(one["positions"]),
+    const NoisyTrajectory trajectory{fixtures::Vector(one["positions"]),
                                      fixtures::Vector(one["scores"]),
                                      fixtures::Matrix(one["covariance"])};
     const auto noise = MeasureStepNoise(trajectory, 0.95);
@@ -78,7 +78,7 @@ TEST(StepNoise, IsThatOfNumpyAndScipy) {
 }
 
 TEST(StepNoise, NeedsFiveCheckpointsAndIsNothingOnALine) {
-  ScoreTrajectory line{Eigen::VectorXd::LinSpaced(4, 1, 4), Eigen::VectorXd::LinSpaced(4, 0, 1),
+  NoisyTrajectory line{Eigen::VectorXd::LinSpaced(4, 1, 4), Eigen::VectorXd::LinSpaced(4, 0, 1),
                        Eigen::MatrixXd::Zero(4, 4)};
   EXPECT_THAT(MeasureStepNoise(line, 0.95).error().message,
               HasSubstr("4 checkpoints; 5 are needed"));

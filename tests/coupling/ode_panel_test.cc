@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "coupling/random.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {

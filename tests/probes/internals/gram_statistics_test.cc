@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "probes/internals/draws.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {
@@ -17,7 +17,7 @@ constexpr PromptGroups kGroups{.reasoning = 20, .truthfulness = 30, .neutral = 1
 // Vectors around a common one; those of the first group are pushed by `push` along an axis of their
 // own, those of the second the other way.
 MatrixXd Vectors(double push, std::uint64_t seed, Eigen::Index width = 12) {
-  Draws random(seed);
+  Random random(seed);
   MatrixXd vectors(kGroups.All(), width);
   for (Eigen::Index row = 0; row < vectors.rows(); ++row) {
     for (Eigen::Index i = 0; i < width; ++i) vectors(row, i) = 0.3 * random.Normal();

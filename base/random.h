@@ -45,6 +45,9 @@ class Random {
     return boost::random::chi_squared_distribution<double>(dof)(engine_);
   }
 
+  // Uniform over [0, 1), in steps of 2⁻⁵³.
+  double Uniform() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
+
   // Uniform over [0, n), n < 2^32. Multiply-shift (Lemire 2019); its bias is below n/2^32.
   std::size_t Index(std::size_t n) {
     if (!has_half_) {
