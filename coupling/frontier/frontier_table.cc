@@ -113,41 +113,50 @@ Result<std::vector<FrontierPrediction>> ReadPredictions() {
   return ReadAll<FrontierPrediction>(
       "frontier_predictions.csv",
       [](const auto& text, const auto& number) -> Result<FrontierPrediction> {
-        return FrontierPrediction{.id = static_cast<int>(TRY(number("id"))),
-                                  .name = TRY(text("name")),
-                                  .deadline = TRY(text("deadline")),
-                                  .pass = TRY(text("pass")),
-                                  .fail = TRY(text("fail")),
-                                  .source = TRY(text("source"))};
+        FrontierPrediction found;
+        found.id = static_cast<int>(TRY(number("id")));
+        found.name = TRY(text("name"));
+        found.deadline = TRY(text("deadline"));
+        found.pass = TRY(text("pass"));
+        found.fail = TRY(text("fail"));
+        found.source = TRY(text("source"));
+        return found;
       });
 }
 
 Result<std::vector<FrontierFlaw>> ReadFlaws() {
   return ReadAll<FrontierFlaw>("frontier_flaws.csv",
                                [](const auto& text, const auto&) -> Result<FrontierFlaw> {
-                                 return FrontierFlaw{TRY(text("flaw")), TRY(text("explanation"))};
+                                 FrontierFlaw found;
+                                 found.name = TRY(text("flaw"));
+                                 found.explanation = TRY(text("explanation"));
+                                 return found;
                                });
 }
 
 Result<std::vector<IfevalModel>> ReadIfeval() {
   return ReadAll<IfevalModel>("frontier_ifeval.csv",
                               [](const auto& text, const auto& number) -> Result<IfevalModel> {
-                                return IfevalModel{.name = TRY(text("name")),
-                                                   .x = TRY(number("swe_bench_verified")) / 100,
-                                                   .y = TRY(number("gpqa_diamond")) / 100,
-                                                   .ifeval = TRY(number("ifeval")) / 100,
-                                                   .source = TRY(text("source"))};
+                                IfevalModel found;
+                                found.name = TRY(text("name"));
+                                found.x = TRY(number("swe_bench_verified")) / 100;
+                                found.y = TRY(number("gpqa_diamond")) / 100;
+                                found.ifeval = TRY(number("ifeval")) / 100;
+                                found.source = TRY(text("source"));
+                                return found;
                               });
 }
 
 Result<std::vector<PrintedPair>> ReadPairs() {
   return ReadAll<PrintedPair>("frontier_pairs.csv",
                               [](const auto& text, const auto& number) -> Result<PrintedPair> {
-                                return PrintedPair{.first = TRY(text("first")),
-                                                   .second = TRY(text("second")),
-                                                   .r = TRY(number("r")),
-                                                   .n = static_cast<int>(TRY(number("n"))),
-                                                   .source = TRY(text("source"))};
+                                PrintedPair found;
+                                found.first = TRY(text("first"));
+                                found.second = TRY(text("second"));
+                                found.r = TRY(number("r"));
+                                found.n = static_cast<int>(TRY(number("n")));
+                                found.source = TRY(text("source"));
+                                return found;
                               });
 }
 

@@ -94,12 +94,13 @@ Result<std::map<std::string, T>> ReadMap(const JsonValue& object, std::string_vi
 }
 
 Result<InternalCoupling> ReadInternal(const JsonValue& json, const std::string& source) {
-  InternalCoupling found{.model = TRY(GetString(json, "model", source)),
-                         .family = TRY(GetString(json, "family", source)),
-                         .parameters = 1e9 * TRY(GetDouble(json, "N_B", source)),
-                         .protocol = TRY(GetString(json, "protocol", source)),
-                         .protocol_is_inferred = TRY(GetBool(json, "inferred_protocol", source)),
-                         .net = TRY(GetDouble(json, "net", source))};
+  InternalCoupling found;
+  found.model = TRY(GetString(json, "model", source));
+  found.family = TRY(GetString(json, "family", source));
+  found.parameters = 1e9 * TRY(GetDouble(json, "N_B", source));
+  found.protocol = TRY(GetString(json, "protocol", source));
+  found.protocol_is_inferred = TRY(GetBool(json, "inferred_protocol", source));
+  found.net = TRY(GetDouble(json, "net", source));
   found.units = TRY(FindDouble(json, "units", source));
   found.cooperative_fraction = TRY(FindDouble(json, "cooperative_fraction", source));
   found.competing = TRY(FindDouble(json, "competing", source));
@@ -115,45 +116,53 @@ Result<InternalCoupling> ReadInternal(const JsonValue& json, const std::string& 
 Result<ProjectionCosines> ReadCosines(const JsonValue& json, std::string_view key,
                                       const std::string& source) {
   const JsonValue& cosines = *TRY(Member(json, key, source));
-  return ProjectionCosines{.hidden = TRY(GetDouble(cosines, "hidden", source)),
-                           .logits = TRY(GetDouble(cosines, "logits", source)),
-                           .widened = TRY(GetDouble(cosines, "identity_plus_gelu", source))};
+  ProjectionCosines found;
+  found.hidden = TRY(GetDouble(cosines, "hidden", source));
+  found.logits = TRY(GetDouble(cosines, "logits", source));
+  found.widened = TRY(GetDouble(cosines, "identity_plus_gelu", source));
+  return found;
 }
 
 Result<OutputProjection> ReadProjection(const JsonValue& json, const std::string& source) {
-  return OutputProjection{
-      .model = TRY(GetString(json, "model", source)),
-      .width = static_cast<int>(TRY(GetInt(json, "width", source))),
-      .prompts = static_cast<int>(TRY(GetInt(json, "n_prompts_per_set", source))),
-      .of_means = TRY(ReadCosines(json, "cos_of_means", source)),
-      .paired = TRY(ReadCosines(json, "mean_paired_cos", source)),
-      .source = TRY(GetString(json, "source", source))};
+  OutputProjection found;
+  found.model = TRY(GetString(json, "model", source));
+  found.width = static_cast<int>(TRY(GetInt(json, "width", source)));
+  found.prompts = static_cast<int>(TRY(GetInt(json, "n_prompts_per_set", source)));
+  found.of_means = TRY(ReadCosines(json, "cos_of_means", source));
+  found.paired = TRY(ReadCosines(json, "mean_paired_cos", source));
+  found.source = TRY(GetString(json, "source", source));
+  return found;
 }
 
 Result<SteeringCount> ReadSteering(const JsonValue& json, const std::string& source) {
-  return SteeringCount{.model = TRY(GetString(json, "model", source)),
-                       .changed = static_cast<int>(TRY(GetInt(json, "changed", source))),
-                       .total = static_cast<int>(TRY(GetInt(json, "total", source))),
-                       .decoding = TRY(GetString(json, "decoding", source)),
-                       .source = TRY(GetString(json, "source", source)),
-                       .flaws = TRY(GetStrings(json, "flaws", source))};
+  SteeringCount found;
+  found.model = TRY(GetString(json, "model", source));
+  found.changed = static_cast<int>(TRY(GetInt(json, "changed", source)));
+  found.total = static_cast<int>(TRY(GetInt(json, "total", source)));
+  found.decoding = TRY(GetString(json, "decoding", source));
+  found.source = TRY(GetString(json, "source", source));
+  found.flaws = TRY(GetStrings(json, "flaws", source));
+  return found;
 }
 
 Result<GradientNorms> ReadGradient(const JsonValue& json, const std::string& source) {
-  return GradientNorms{.model = TRY(GetString(json, "model", source)),
-                       .parameters = TRY(GetDouble(json, "N", source)),
-                       .loss = TRY(GetDouble(json, "loss", source)),
-                       .norms = TRY(GetVector(json, "grad_norms", source)),
-                       .source = TRY(GetString(json, "source", source))};
+  GradientNorms found;
+  found.model = TRY(GetString(json, "model", source));
+  found.parameters = TRY(GetDouble(json, "N", source));
+  found.loss = TRY(GetDouble(json, "loss", source));
+  found.norms = TRY(GetVector(json, "grad_norms", source));
+  found.source = TRY(GetString(json, "source", source));
+  return found;
 }
 
 Result<TypedEigenvalues> ReadEigenvalues(const JsonValue& json, const std::string& source) {
-  TypedEigenvalues typed{.parameters = 1e9 * TRY(GetVector(json, "N_B", source)),
-                         .first = TRY(GetVector(json, "lambda1", source)),
-                         .second = TRY(GetVector(json, "lambda2", source)),
-                         .d_eff = TRY(FindVector(json, "d_eff", source)),
-                         .loading = TRY(FindVector(json, "tqa_loading_e2", source)),
-                         .source = TRY(GetString(json, "source", source))};
+  TypedEigenvalues typed;
+  typed.parameters = 1e9 * TRY(GetVector(json, "N_B", source));
+  typed.first = TRY(GetVector(json, "lambda1", source));
+  typed.second = TRY(GetVector(json, "lambda2", source));
+  typed.d_eff = TRY(FindVector(json, "d_eff", source));
+  typed.loading = TRY(FindVector(json, "tqa_loading_e2", source));
+  typed.source = TRY(GetString(json, "source", source));
   if (typed.first.size() != typed.parameters.size() ||
       typed.second.size() != typed.parameters.size()) {
     return Problem(source, "lambda2", "has another length than N_B");
@@ -163,13 +172,13 @@ Result<TypedEigenvalues> ReadEigenvalues(const JsonValue& json, const std::strin
 
 Result<PhaseTransfer> ReadTransfer(const JsonValue& json, std::string_view source) {
   const JsonValue& transfer = *TRY(Member(json, "phase_transfer", source));
-  PhaseTransfer found{
-      .tax = TRY(GetMatrix(transfer, "A_tax", source)),
-      .bonus = TRY(GetMatrix(transfer, "A_bonus", source)),
-      .tax_vectors = TRY(GetMatrix(transfer, "V_tax_typed", source)),
-      .bonus_vectors = TRY(GetMatrix(transfer, "V_bonus_typed", source)),
-      .stored_error = TRY(GetDouble(transfer, "stored_reconstruction_error", source)),
-      .source = TRY(GetString(transfer, "source", source))};
+  PhaseTransfer found;
+  found.tax = TRY(GetMatrix(transfer, "A_tax", source));
+  found.bonus = TRY(GetMatrix(transfer, "A_bonus", source));
+  found.tax_vectors = TRY(GetMatrix(transfer, "V_tax_typed", source));
+  found.bonus_vectors = TRY(GetMatrix(transfer, "V_bonus_typed", source));
+  found.stored_error = TRY(GetDouble(transfer, "stored_reconstruction_error", source));
+  found.source = TRY(GetString(transfer, "source", source));
   for (const Eigen::MatrixXd* one :
        {&found.tax, &found.bonus, &found.tax_vectors, &found.bonus_vectors}) {
     if (one->rows() != found.tax.rows() || one->cols() != found.tax.rows()) {

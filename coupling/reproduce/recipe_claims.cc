@@ -176,7 +176,10 @@ Claim QwenSevenToEight(const PublishedData& data, const ReproduceOptions&) {
                               "{:.3g} in row 13's file",
                               heads->net)};
   };
-  return std::vector<ReproducedRow>{TRY(row("Qwen2.5-7B", 0.619)), TRY(row("Qwen3-8B", 0.741))};
+  std::vector<ReproducedRow> rows;
+  rows.push_back(TRY(row("Qwen2.5-7B", 0.619)));
+  rows.push_back(TRY(row("Qwen3-8B", 0.741)));
+  return rows;
 }
 
 Claim GemmaEquivalence(const PublishedData& data, const ReproduceOptions&) {
@@ -223,12 +226,14 @@ Claim RecipeAsLever(const PublishedData& data, const ReproduceOptions& options) 
                          .verdict = kUncheckable,
                          .reason = std::move(reason)};
   };
-  return std::vector<ReproducedRow>{
+  std::vector<ReproducedRow> rows;
+  rows.push_back(
       TRY(row("TruthfulQA of curated over web families at equal size", true,
               "curated families differ from web families in vendor, architecture and protocol at "
-              "once: that the recipe acts on its own cannot be tested; families drawn anew")),
-      TRY(row("the same without the instruction-tuned Phi-3-mini", false,
-              "a good part of the lower end hangs on one instruction-tuned model"))};
+              "once: that the recipe acts on its own cannot be tested; families drawn anew")));
+  rows.push_back(TRY(row("the same without the instruction-tuned Phi-3-mini", false,
+                         "a good part of the lower end hangs on one instruction-tuned model")));
+  return rows;
 }
 
 }  // namespace couplingd

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "coupling/reproduce/published_draws.h"
+
 namespace couplingd {
 namespace {
 
@@ -40,6 +42,18 @@ const ReproducedRow& Part(const std::vector<ReproducedRow>& rows, std::string_vi
 // A bootstrap figure is to be reached within 2 %.
 #define EXPECT_WITHIN_2_PERCENT(value, expected) \
   EXPECT_NEAR((value), (expected), 0.02 * std::abs(expected))
+
+// As NumPy 1.24 and 2.4: r = RandomState(42); r.randint(0, 14, 14); r.randint(0, 12, 12).
+TEST(PublishedDraws, AreThoseOfNumPy) {
+  PublishedDraws draws(42);
+  EXPECT_EQ(draws.Rows(14, 14),
+            (std::vector<std::uint32_t>{6, 3, 12, 10, 7, 12, 4, 6, 9, 2, 6, 10, 10, 7}));
+  EXPECT_EQ(draws.Rows(12, 12), (std::vector<std::uint32_t>{4, 3, 7, 7, 2, 5, 4, 1, 7, 11, 5, 1}));
+  EXPECT_EQ(
+      PublishedDraws(7).Rows(12, 20),
+      (std::vector<std::uint32_t>{4, 9, 6, 3, 3, 7, 7, 9, 7, 8, 9, 10, 10, 8, 7, 6, 4, 0, 7, 0}));
+  EXPECT_EQ(PublishedDraws(1).Rows(1, 3), (std::vector<std::uint32_t>{0, 0, 0}));
+}
 
 TEST(Reproduce, EveryRowSaysWhatItRestsOn) {
   const auto rows = Reproduce(Data(), {.replicates = 1000});
@@ -90,6 +104,8 @@ TEST(Reproduce, Row3LineOverTheFourteen) {
   // One run's ends move more than 2 % with the seed: those given lie among those of the seeds.
   EXPECT_TRUE(*Part(rows, "low end").low < 1.37e9 && 1.37e9 < *Part(rows, "low end").high);
   EXPECT_TRUE(*Part(rows, "high end").low < 95.6e9 && 95.6e9 < *Part(rows, "high end").high);
+  EXPECT_WITHIN_2_PERCENT(Recomputed(rows, "low end, 95 %"), 1.37e9);
+  EXPECT_WITHIN_2_PERCENT(Recomputed(rows, "high end, 95 %"), 95.6e9);
 }
 
 TEST(Reproduce, Row4OdeInSample) {
