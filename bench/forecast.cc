@@ -14,8 +14,8 @@
 
 #include "base/json.h"
 #include "bench/forecast_data.h"
+#include "bench/forecast_turns.h"
 #include "coupling/score_forecast.h"
-#include "coupling/statistics.h"
 
 namespace couplingd {
 namespace {
@@ -64,6 +64,70 @@ Trajectories Without(const Trajectories& all, std::size_t left_out) {
   return others;
 }
 
+// When to leave the ensemble for a baseline: what each rule would have missed by.
+struct Rules {
+  static constexpr double kStandardErrors[] = {0, 1, 1.5, 2};
+  static constexpr std::size_t kCount = std::size(kStandardErrors);
+  std::vector<double> ensemble;
+  std::vector<double> by_rule[kCount];
+  int switched[kCount] = {};
+
+  void Add(const ScoreForecast& forecast, double truth) {
+    if (!forecast.value) return;
+    ensemble.push_back(std::abs(forecast.candidates[0].value - truth));
+    for (std::size_t rule = 0; rule < kCount; ++rule) {
+      const ScoreCandidate* used = &forecast.candidates[0];
+      for (const ScoreCandidate& candidate : forecast.candidates) {
+        const double sure =
+            candidate.over_ensemble + kStandardErrors[rule] * candidate.over_ensemble_error;
+        if (sure < 0 && candidate.past_error < used->past_error) used = &candidate;
+      }
+      by_rule[rule].push_back(std::abs(used->value - truth));
+      switched[rule] += used != &forecast.candidates[0];
+    }
+  }
+
+  void Print() const {
+    const auto n = static_cast<double>(ensemble.size());
+    fmt::print(
+        "\nA simple baseline instead of the ensemble where its past error was less, {:.0f} "
+        "forecasts, "
+        "points\n  {:<38} {:>6.3f}\n",
+        n, "the ensemble always", Mean(ensemble));
+    for (std::size_t rule = 0; rule < kCount; ++rule) {
+      double mean = 0, square = 0;
+      for (std::size_t k = 0; k < ensemble.size(); ++k) {
+        const double over = 100 * (by_rule[rule][k] - ensemble[k]);
+        mean += over / n;
+        square += over * over / n;
+      }
+      const std::string name = rule == 0
+                                   ? "by however little (what is used)"
+                                   : fmt::format("by {:g} standard errors", kStandardErrors[rule]);
+      fmt::print("  {:<38} {:>6.3f}   {:+.3f} ± {:.3f}   used in {:.0f} %\n", name,
+                 Mean(by_rule[rule]), mean, std::sqrt((square - mean * mean) / n),
+                 100 * switched[rule] / n);
+    }
+  }
+
+ private:
+  static double Mean(const std::vector<double>& errors) {
+    double sum = 0;
+    for (const double error : errors) sum += error;
+    return 100 * sum / static_cast<double>(errors.size());
+  }
+};
+
+// What is counted over all forecasts.
+struct Tally {
+  Coverage& coverage;
+  Rules& rules;
+  void Add(const ScoreForecast& forecast, double truth) {
+    coverage.Add(forecast, truth);
+    rules.Add(forecast, truth);
+  }
+};
+
 ScoreTrajectory Head(const ScoreTrajectory& of, Index places) {
   return {of.name, of.positions.head(places), of.scores.topRows(places)};
 }
@@ -72,11 +136,11 @@ ScoreTrajectory Head(const ScoreTrajectory& of, Index places) {
 struct Errors {
   std::vector<double> ours;
   std::map<std::string, std::vector<double>> methods;
-  std::map<std::string, int> chosen;
+  int baselines = 0;  // forecasts that a baseline made
 
   void Add(const ScoreForecast& forecast, const ScoreQuestion& question, double truth) {
     ours.push_back(std::abs(*forecast.value - truth));
-    ++chosen[forecast.method];
+    baselines += forecast.method != "ensemble";
     for (const ScoreMethod& method : ScoreMethods()) {
       const auto guess = method.guess(question);
       if (guess) methods[std::string(method.name)].push_back(std::abs(*guess - truth));
@@ -92,8 +156,7 @@ struct Errors {
 constexpr double kPublished[][2] = {{6.43, 2.46}, {3.29, 2.72}, {4.84, 2.36}, {2.19, 2.23}};
 constexpr const char* kPublishedMethods[] = {"last-value", "line", "line-all", "pooled-quadratic"};
 
-int NextSizes(const Trajectories& families, const std::vector<std::string>& listed,
-              Coverage& coverage) {
+int NextSizes(const Trajectories& families, const std::vector<std::string>& listed, Tally tally) {
   std::vector<std::string> cases;
   Errors errors[2];
   const Index axes = families[0].scores.cols();
@@ -106,7 +169,7 @@ int NextSizes(const Trajectories& families, const std::vector<std::string>& list
       for (Index axis = 0; axis < axes; ++axis) {
         const double at = family.positions[seen], truth = family.scores(seen, axis);
         const ScoreForecast forecast = ForecastScore(pool, own, at, axis);
-        coverage.Add(forecast, truth);
+        tally.Add(forecast, truth);
         if (axis < 2) errors[axis].Add(forecast, {pool, own, seen, at, axis}, truth);
       }
     }
@@ -142,23 +205,27 @@ int NextSizes(const Trajectories& families, const std::vector<std::string>& list
 }
 
 // The intervals of the panel's other benchmarks; HellaSwag has been counted.
-void OtherBenchmarks(const Trajectories& families, Coverage& coverage) {
+void OtherBenchmarks(const Trajectories& families, Tally tally) {
   for (std::size_t f = 0; f < families.size(); ++f) {
     const ScoreTrajectory& family = families[f];
     const Trajectories pool = Without(families, f);
     for (Index seen = 2; seen < family.positions.size(); ++seen) {
       for (Index axis = 1; axis < family.scores.cols(); ++axis) {
-        coverage.Add(ForecastScore(pool, Head(family, seen), family.positions[seen], axis),
-                     family.scores(seen, axis));
+        tally.Add(ForecastScore(pool, Head(family, seen), family.positions[seen], axis),
+                  family.scores(seen, axis));
       }
     }
   }
 }
 
-void LaterSteps(const BenchRuns& runs, Coverage& coverage) {
+void LaterSteps(const BenchRuns& runs, Tally tally) {
   fmt::print(
-      "\nLast step of a run, from its first 25, 50, 75 % and the other 7 sizes: 8 runs each\n"
-      "  mean absolute error, points     last value       line  power law   couplingd   best\n");
+      "\nLast step of a run, from its first 25, 50, 75 % and the other 7 sizes: 8 runs each. "
+      "simple: "
+      "runs in\nwhich a simple baseline was used, because it had missed by less before; best: in "
+      "hindsight\n"
+      "  mean absolute error, points     last value       line  power law   couplingd  simple   "
+      "best\n");
   int won = 0, lost = 0;
   double mean[4] = {};
   for (std::size_t task = 0; task < runs.tasks.size(); ++task) {
@@ -177,7 +244,7 @@ void LaterSteps(const BenchRuns& runs, Coverage& coverage) {
         for (const Index target : {seen, last}) {
           const double truth = run.scores(target, axis), at = run.positions[target];
           const ScoreForecast forecast = ForecastScore(pool, own, at, axis, {.next_place = false});
-          coverage.Add(forecast, truth);
+          tally.Add(forecast, truth);
           if (target == last) errors.Add(forecast, {pool, own, seen, at, axis}, truth);
         }
       }
@@ -191,9 +258,10 @@ void LaterSteps(const BenchRuns& runs, Coverage& coverage) {
       const bool wins = ours <= *best;
       ++(wins ? won : lost);
       constexpr const char* kNames[] = {"last value", "line", "power law"};
-      fmt::print("  {:<25} {:>2.0f} % {:>10.2f} {:>10.2f} {:>10.2f} {:>11.2f}   {}\n",
+      fmt::print("  {:<25} {:>2.0f} % {:>10.2f} {:>10.2f} {:>10.2f} {:>11.2f} {:>5}/8   {}\n",
                  share == 0.25 ? runs.tasks[task].substr(0, 25) : "", 100 * share, baselines[0],
-                 baselines[1], baselines[2], ours, wins ? "couplingd" : kNames[best - baselines]);
+                 baselines[1], baselines[2], ours, errors.baselines,
+                 wins ? "couplingd" : kNames[best - baselines]);
     }
   }
   const double rows = won + lost;
@@ -201,36 +269,6 @@ void LaterSteps(const BenchRuns& runs, Coverage& coverage) {
              mean[0] / rows, mean[1] / rows, mean[2] / rows, mean[3] / rows);
   fmt::print("  couplingd is at least as good as the best of the three in {} of {} rows\n", won,
              won + lost);
-}
-
-// Where the other families' coupling curve changes sign, in terms of reasoning, and the size at
-// which a family reaches it: against where its truthfulness was least.
-void CriticalSizes(const Trajectories& families) {
-  fmt::print(
-      "\nN_c of a family left out: the others' γ as a line of HellaSwag is 0 at h*; the family "
-      "reaches\n"
-      "h* at N_c. Seen: least TruthfulQA of its sizes, and the sizes beside it\n"
-      "  family          h*       N_c    80 % over families      seen, between              "
-      "verdict\n");
-  for (std::size_t f = 0; f < families.size(); ++f) {
-    const ScoreTrajectory& family = families[f];
-    if (family.positions.size() < 4) continue;
-    const LeftOutTurn turn = TurnOfOthers(Without(families, f), family, 2000, 1);
-    Index least = 0;
-    family.scores.col(1).minCoeff(&least);
-    const Index last = family.positions.size() - 1;
-    const auto size = [&](Index k) { return std::pow(10, family.positions[k]) / 1e9; };
-    const std::string seen =
-        least == last ? fmt::format("above {:.3g}B", size(last))
-        : least == 0  ? fmt::format("below {:.3g}B", size(1))
-                      : fmt::format("{:.3g}B to {:.3g}B", size(least - 1), size(least + 1));
-    const double low = least == 0 ? 0 : size(least - 1);
-    const double high = least == last ? 1e9 : size(std::min(least + 1, last));
-    const bool holds = turn.low80 <= high && low <= turn.high80;
-    fmt::print("  {:<13} {:>5.1f} % {:>8.2f}B  [{:.2f}B, {:.2f}B]{:>6}{:<24} {}\n", family.name,
-               100 * turn.reasoning, turn.size, turn.low80, turn.high80, "", seen,
-               holds ? "compatible" : "missed");
-  }
 }
 
 int Main(int argc, char** argv) {
@@ -252,10 +290,17 @@ int Main(int argc, char** argv) {
     return 65;
   }
   Coverage panel_coverage, steps_coverage;
-  const int status = NextSizes(*families, *listed, panel_coverage);
-  CriticalSizes(*families);
-  LaterSteps(*runs, steps_coverage);
-  OtherBenchmarks(*others, panel_coverage);
+  Rules rules;
+  const Tally panel{panel_coverage, rules}, steps{steps_coverage, rules};
+  const int status = NextSizes(*families, *listed, panel);
+  const Status turns = PrintTurns();
+  if (!turns) {
+    fmt::print(stderr, "bench forecast: {}\n", turns.error().Text());
+    return 65;
+  }
+  LaterSteps(*runs, steps);
+  OtherBenchmarks(*others, panel);
+  rules.Print();
   fmt::print(
       "\nCoverage of the intervals, with the binomial 95 % interval of the measured share\n");
   panel_coverage.Print("next size");

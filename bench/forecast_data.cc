@@ -10,8 +10,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "coupling/random.h"
-#include "coupling/statistics.h"
+#include "coupling/reference_panel.h"
 
 namespace couplingd {
 namespace {
@@ -43,48 +42,20 @@ constexpr std::pair<const char*, const char*> kTasks[] = {
     {"logiqa", "acc_norm"},    {"wsc", "acc"},        {"crows_pairs_english", "pct_stereotype"}};
 constexpr double kFirstStep = 256;
 
-// γ = a + b·h by least squares without a ratio, Δt = (a + b·h)·Δh; the h at which it is 0.
-std::optional<double> CurveZero(const std::vector<const ScoreTrajectory*>& families) {
-  std::vector<double> middles, reasoning, truthfulness;
-  for (const ScoreTrajectory* family : families) {
-    for (Index k = 0; k + 1 < family->positions.size(); ++k) {
-      const double from = family->scores(k, 0), to = family->scores(k + 1, 0);
-      middles.push_back((from + to) / 2);
-      reasoning.push_back(to - from);
-      truthfulness.push_back(family->scores(k + 1, 1) - family->scores(k, 1));
-    }
-  }
-  const auto rows = static_cast<Index>(middles.size());
-  if (rows < 4) return {};
-  const auto map = [&](std::vector<double>& of) {
-    return Eigen::Map<Eigen::VectorXd>(of.data(), rows);
-  };
-  Eigen::MatrixXd terms(rows, 2);
-  terms << map(reasoning), map(reasoning).cwiseProduct(map(middles));
-  const Eigen::VectorXd line = terms.colPivHouseholderQr().solve(map(truthfulness));
-  if (!(line[1] > 0)) return {};
-  return -line[0] / line[1];
-}
-
-// log10 N at which a family's reasoning reaches a level: between its sizes by interpolation, beyond
-// them along the line of its last (or first) two.
-double Reaches(const ScoreTrajectory& family, double level) {
-  Index k = 0;
-  while (k + 2 < family.positions.size() && family.scores(k + 1, 0) < level) ++k;
-  const double rate = (family.scores(k + 1, 0) - family.scores(k, 0)) /
-                      (family.positions[k + 1] - family.positions[k]);
-  return family.positions[k] + (level - family.scores(k, 0)) / std::max(rate, 1e-3);
+// The listed baselines were made from the consolidated table without the two models that it files
+// under Pythia; each is a recipe of one size.
+Result<std::vector<PanelModel>> Consolidated() {
+  std::vector<PanelModel> models = CleanedPanel(TRY(ShippedBasePanel()));
+  std::erase_if(models, [](const PanelModel& model) {
+    return !model.StandsIn("consolidated") || model.Has("wrong-family");
+  });
+  return models;
 }
 
 }  // namespace
 
 Result<std::vector<ScoreTrajectory>> PanelFamilies(const std::vector<PanelScore>& columns) {
-  std::vector<PanelModel> models = WithAll(CleanedPanel(TRY(ShippedBasePanel())), columns);
-  // The listed baselines were made from the consolidated table without the two models that it files
-  // under Pythia; each is a recipe of one size.
-  std::erase_if(models, [](const PanelModel& model) {
-    return !model.StandsIn("consolidated") || model.Has("wrong-family");
-  });
+  const std::vector<PanelModel> models = WithAll(TRY(Consolidated()), columns);
   std::vector<ScoreTrajectory> families;
   for (const std::string& family : FamiliesOf(models)) {
     const std::vector<PanelModel> sizes = FamilyOf(models, family);
@@ -138,29 +109,6 @@ Result<std::vector<std::string>> ReadLines(const std::string& path) {
   return lines;
 }
 
-LeftOutTurn TurnOfOthers(const std::vector<ScoreTrajectory>& others, const ScoreTrajectory& family,
-                         int replicates, std::uint64_t seed) {
-  std::vector<const ScoreTrajectory*> all;
-  for (const ScoreTrajectory& other : others) {
-    if (other.positions.size() > 1) all.push_back(&other);
-  }
-  Random random(seed);
-  std::vector<double> places;
-  for (int b = 0; b < replicates; ++b) {
-    std::vector<const ScoreTrajectory*> drawn(all.size());
-    for (auto& one : drawn) one = all[random.Index(all.size())];
-    const auto zero = CurveZero(drawn);
-    if (zero) places.push_back(Reaches(family, *zero));
-  }
-  const auto zero = CurveZero(all);
-  LeftOutTurn turn{.reasoning = zero.value_or(std::nan(""))};
-  if (places.empty()) return turn;
-  const auto billions = [](double place) { return std::pow(10, place) / 1e9; };
-  const Interval inner = CentralInterval(places, 0.8);
-  turn.size = billions(Quantile(places, 0.5));
-  turn.low80 = billions(inner.low);
-  turn.high80 = billions(inner.high);
-  return turn;
-}
+Result<std::vector<AxisSeries>> PanelSeries() { return FamilySeriesOf(TRY(Consolidated())); }
 
 }  // namespace couplingd

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "coupling/observation.h"
 #include "coupling/panel/base_panel.h"
 #include "coupling/score_methods.h"
 
@@ -24,13 +25,7 @@ Result<BenchRuns> ReadRuns(const std::string& folder);
 
 Result<std::vector<std::string>> ReadLines(const std::string& path);
 
-// Where the coupling curve of the others is 0, by their family bootstrap.
-struct LeftOutTurn {
-  double reasoning = 0;  // score at which γ = 0
-  double size = 0;       // billions of parameters at which the family reaches it, median
-  double low80 = 0, high80 = 0;
-};
-LeftOutTurn TurnOfOthers(const std::vector<ScoreTrajectory>& others, const ScoreTrajectory& family,
-                         int replicates, std::uint64_t seed);
+// The same families on both default axes, as a history gives them.
+Result<std::vector<AxisSeries>> PanelSeries();
 
 }  // namespace couplingd

@@ -148,6 +148,11 @@ Column Subject() {
 
 std::string Reason(const JsonValue& row) { return TextOf(row, "reason"); }
 
+std::string ReasonAndChoice(const JsonValue& row) {
+  const std::string reason = Reason(row), choice = TextOf(row, "choice");
+  return reason.empty() || choice.empty() ? reason + choice : reason + "; " + choice;
+}
+
 std::string RangeText(const JsonValue& row, std::string_view low, std::string_view high) {
   return fmt::format("[{}, {}]", NumberCell(row, low), NumberCell(row, high));
 }
@@ -322,16 +327,18 @@ std::vector<View> MakeViews() {
        {{Subject(), Cell("what", "quantity", TextCell), Cell("method", "method", TextCell),
          Count("value", "value"), Interval(), Cell("state", "state", TextCell),
          Number("P(cross)", "p_crossing"), Integer("n", "n")},
-        Reason},
-       {"family", "run", "axes", "quantity", "method", "value", "low", "high", "level",
-        "p_crossing", "horizon", "n", "reason", "low80", "high80", "state", "p_passed", "observed"},
+        ReasonAndChoice},
+       {"family", "run",   "axes",       "quantity", "method",    "value",  "low",
+        "high",   "level", "p_crossing", "horizon",  "n",         "reason", "low80",
+        "high80", "state", "p_passed",   "observed", "preferred", "choice"},
        "no forecast to show; choose axes with --axes TASK.METRIC,TASK.METRIC"},
       {"forecast-scores",
        {{Subject(), TaskAndMetric(), Count("at", "at"), Score("last", "last"),
          Score("forecast", "value"), ScoreInterval(), Text("method", "method")},
-        Reason},
-       {"family", "run", "over", "task", "metric", "at", "method", "value", "low", "high", "level",
-        "low80", "high80", "last", "observed", "n", "past", "past_error", "reason"},
+        ReasonAndChoice},
+       {"family",   "run", "over", "task",       "metric", "at",     "method",
+        "value",    "low", "high", "level",      "low80",  "high80", "last",
+        "observed", "n",   "past", "past_error", "choice", "reason"},
        "no benchmark to forecast"},
       {"forecast-terms",
        {{Subject(), Text("rate of", "equation"), Text("term", "term"),

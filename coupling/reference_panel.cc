@@ -23,6 +23,26 @@ std::vector<SizedScores> SizedModels(const std::vector<PanelModel>& models, bool
   return sized;
 }
 
+std::vector<AxisSeries> FamilySeriesOf(const std::vector<PanelModel>& models) {
+  const AxisPair axes{.name = "panel",
+                      .reasoning = {"hellaswag", "acc_norm"},
+                      .truthfulness = {"truthfulqa_mc2", "acc"}};
+  std::vector<AxisSeries> all;
+  for (const std::string& name : FamiliesOf(models)) {
+    AxisSeries series{.family = name, .axes = axes};
+    for (const PanelModel& model : FamilyOf(models, name)) {
+      const bool is_twin = !series.observations.empty() &&
+                           *series.observations.back().parameters == model.parameters;
+      if (is_twin) continue;
+      series.observations.push_back({.parameters = model.parameters,
+                                     .reasoning = *model.hellaswag,
+                                     .truthfulness = *model.truthfulqa});
+    }
+    if (series.observations.size() > 1) all.push_back(std::move(series));
+  }
+  return all;
+}
+
 bool ReferencePanel::HasAxes(std::string_view axes) {
   return axes == "hellaswag.acc_norm,truthfulqa_mc2.acc";
 }

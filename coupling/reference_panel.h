@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "coupling/line_fit.h"
+#include "coupling/observation.h"
 #include "coupling/panel/base_panel.h"
 #include "coupling/scale_equivalence.h"
 
@@ -18,6 +19,9 @@ bool IsCurated(const PanelModel& model);
 // Both axes of every model that is curated, or is not. The families of curated models are those of
 // their makers, whose generations share data. REQUIRES: they have both.
 std::vector<SizedScores> SizedModels(const std::vector<PanelModel>& models, bool curated);
+
+// Every family with two sizes or more, as a series over scale on the panel's axes.
+std::vector<AxisSeries> FamilySeriesOf(const std::vector<PanelModel>& models);
 
 struct ReferencePanel {
   // Models with both default axes, scored by one leaderboard or by their makers.

@@ -185,24 +185,93 @@ VectorXd EnsembleErrors(const PastForecasts& past, const VectorXd& guesses) {
   return errors;
 }
 
-// The method whose errors are smaller than those of the ensemble by 1.5 standard errors, if any.
-std::optional<Index> BetterAlone(const PastForecasts& past, const VectorXd& guesses,
-                                 const VectorXd& ensemble) {
-  constexpr double kStandardErrors = 1.5;
-  std::optional<Index> better;
-  double least = std::numeric_limits<double>::infinity();
-  for (Index m = 0; m < guesses.size(); ++m) {
-    if (std::isnan(guesses[m]) || past.errors.col(m).hasNaN() || ensemble.hasNaN()) continue;
-    const VectorXd gain = past.errors.col(m).cwiseAbs() - ensemble.cwiseAbs();
-    const auto n = static_cast<double>(gain.size());
-    const double error = std::sqrt((gain.array() - gain.mean()).square().sum() / n / (n - 1));
-    const double mean = past.errors.col(m).cwiseAbs().mean();
-    if (gain.mean() + kStandardErrors * error < 0 && mean < least) {
-      better = m;
-      least = mean;
-    }
+double MeanSize(const VectorXd& errors) {
+  double sum = 0;
+  Index count = 0;
+  for (const double error : errors) {
+    if (std::isnan(error)) continue;
+    sum += std::abs(error);
+    ++count;
   }
-  return better;
+  return sum / static_cast<double>(count);
+}
+
+// Baselines that apply here and applied to every past forecast, so that all are compared on the
+// same ones.
+std::vector<Index> ComparableBaselines(const PastForecasts& past, const VectorXd& guesses,
+                                       const VectorXd& ensemble) {
+  std::vector<Index> comparable;
+  for (Index m = 0; m < guesses.size(); ++m) {
+    if (!ScoreMethods()[m].is_baseline || std::isnan(guesses[m])) continue;
+    if (!past.errors.col(m).hasNaN() && !ensemble.hasNaN()) comparable.push_back(m);
+  }
+  return comparable;
+}
+
+ScoreCandidate Compare(Index method, double guess, const VectorXd& errors,
+                       const VectorXd& ensemble) {
+  const VectorXd over = errors.cwiseAbs() - ensemble.cwiseAbs();
+  const auto n = static_cast<double>(over.size());
+  return {
+      .method = std::string(ScoreMethods()[method].name),
+      .value = std::clamp(guess, 0.0, 1.0),
+      .past_error = MeanSize(errors),
+      .over_ensemble = over.mean(),
+      .over_ensemble_error = std::sqrt((over.array() - over.mean()).square().sum() / n / (n - 1))};
+}
+
+// What is used, and everything that follows from it.
+struct Choice {
+  std::vector<ScoreCandidate> candidates;
+  std::size_t used = 0;
+  VectorXd errors;   // past ones that the interval rests on
+  VectorXd weights;  // of the methods
+  std::string text;
+};
+
+void UseBestBaseline(const PastForecasts& past, const VectorXd& guesses, const VectorXd& ensemble,
+                     Choice& choice) {
+  std::size_t best = 0;
+  Index method = 0;
+  for (const Index m : ComparableBaselines(past, guesses, ensemble)) {
+    choice.candidates.push_back(Compare(m, guesses[m], past.errors.col(m), ensemble));
+    if (best > 0 && choice.candidates[best].past_error <= choice.candidates.back().past_error) {
+      continue;
+    }
+    best = choice.candidates.size() - 1;
+    method = m;
+  }
+  if (best == 0) {
+    choice.text = "no simple baseline applies to all of the past forecasts";
+    return;
+  }
+  const ScoreCandidate& baseline = choice.candidates[best];
+  const bool is_better = baseline.over_ensemble < 0;
+  choice.text = fmt::format(
+      "{} past forecasts like it: {} missed by {:.2f} points, the ensemble by {:.2f}; {}",
+      past.Count(), baseline.method, 100 * baseline.past_error,
+      100 * choice.candidates[0].past_error,
+      is_better ? "the simple baseline is used" : "no simple baseline is better");
+  if (!is_better) return;
+  choice.used = best;
+  choice.errors = past.errors.col(method).cwiseAbs().cwiseMax(ensemble.cwiseAbs());
+  choice.weights = VectorXd::Unit(guesses.size(), method);
+}
+
+// Absent where no method applies.
+std::optional<Choice> Choose(const PastForecasts& past, const VectorXd& guesses, int least_past) {
+  Choice choice{.errors = EnsembleErrors(past, guesses),
+                .weights = Weights(past, guesses, [](Index) { return true; })};
+  const double combined = Combine(choice.weights, guesses);
+  const VectorXd ensemble = choice.errors;
+  if (std::isnan(combined) || ensemble.array().isNaN().count() > ensemble.size() - least_past) {
+    return {};
+  }
+  choice.candidates.push_back({.method = "ensemble",
+                               .value = std::clamp(combined, 0.0, 1.0),
+                               .past_error = MeanSize(ensemble)});
+  UseBestBaseline(past, guesses, ensemble, choice);
+  return choice;
 }
 
 // Half width that holds `level` of what is scaled by its own size; beyond the sample, as wide as
@@ -220,15 +289,11 @@ double HalfWidth(const VectorXd& scaled, double level) {
 void FillQuantiles(const VectorXd& errors, const VectorXd& distances, double distance,
                    ScoreForecast& forecast) {
   std::vector<double> scaled;
-  double sum = 0;
   for (Index c = 0; c < errors.size(); ++c) {
-    if (std::isnan(errors[c])) continue;
-    scaled.push_back(errors[c] * std::sqrt(distance / distances[c]));
-    sum += std::abs(errors[c]);
+    if (!std::isnan(errors[c])) scaled.push_back(errors[c] * std::sqrt(distance / distances[c]));
   }
   const Eigen::Map<const VectorXd> of(scaled.data(), static_cast<Index>(scaled.size()));
   forecast.past = static_cast<int>(scaled.size());
-  forecast.past_error = sum / static_cast<double>(scaled.size());
   const auto within = [](double value) { return std::clamp(value, 0.0, 1.0); };
   const double inner = HalfWidth(of, 0.8), outer = HalfWidth(of, 0.95);
   forecast.low = within(*forecast.value - outer);
@@ -258,24 +323,23 @@ ScoreForecast ForecastScore(std::span<const ScoreTrajectory> pool, const ScoreTr
         past.Count(), past.Count() == 1 ? "" : "s", options.least_past);
     return forecast;
   }
-  VectorXd errors = EnsembleErrors(past, guesses);
-  VectorXd weights = Weights(past, guesses, [](Index) { return true; });
-  forecast.method = "ensemble";
-  if (const auto alone = BetterAlone(past, guesses, errors)) {
-    errors = past.errors.col(*alone);
-    weights = VectorXd::Unit(weights.size(), *alone);
-    forecast.method = ScoreMethods()[*alone].name;
-  }
-  const double value = Combine(weights, guesses);
-  if (std::isnan(value) || errors.array().isNaN().count() > errors.size() - options.least_past) {
+  std::optional<Choice> choice = Choose(past, guesses, options.least_past);
+  if (!choice) {
     forecast.reason = "no method applies to so few places";
     return forecast;
   }
-  forecast.value = std::clamp(value, 0.0, 1.0);
-  for (Index m = 0; m < weights.size(); ++m) {
-    if (weights[m] > 0.01) forecast.weights.emplace_back(ScoreMethods()[m].name, weights[m]);
+  const ScoreCandidate& used = choice->candidates[choice->used];
+  forecast.method = used.method;
+  forecast.value = used.value;
+  forecast.past_error = used.past_error;
+  for (Index m = 0; m < choice->weights.size(); ++m) {
+    if (choice->weights[m] > 0.01) {
+      forecast.weights.emplace_back(ScoreMethods()[m].name, choice->weights[m]);
+    }
   }
-  FillQuantiles(errors, past.distances, distance, forecast);
+  FillQuantiles(choice->errors, past.distances, distance, forecast);
+  forecast.candidates = std::move(choice->candidates);
+  forecast.choice = std::move(choice->text);
   return forecast;
 }
 

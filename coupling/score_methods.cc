@@ -209,19 +209,19 @@ Guess Ode(const ScoreQuestion& q) {
   return (*states)(0, states->cols() - 1);
 }
 
-constexpr std::array kMethods{ScoreMethod{"last-value", LastValue},
-                              ScoreMethod{"line", Line},
-                              ScoreMethod{"line-all", LineAll},
-                              ScoreMethod{"line-decade", LineDecade},
-                              ScoreMethod{"power-law", PowerLaw},
-                              ScoreMethod{"pooled-quadratic", PooledQuadratic},
-                              ScoreMethod{"pooled-change", PooledChange},
-                              ScoreMethod{"rate", RateOnly},
-                              ScoreMethod{"rate-level", RateLevel},
-                              ScoreMethod{"rate-trend", RateTrend},
-                              ScoreMethod{"rate-level-trend", RateLevelTrend},
-                              ScoreMethod{"coupling-curve", CouplingCurve},
-                              ScoreMethod{"ode", Ode}};
+constexpr std::array kMethods{ScoreMethod{"last-value", true, LastValue},
+                              ScoreMethod{"line", true, Line},
+                              ScoreMethod{"line-all", true, LineAll},
+                              ScoreMethod{"line-decade", true, LineDecade},
+                              ScoreMethod{"power-law", true, PowerLaw},
+                              ScoreMethod{"pooled-quadratic", true, PooledQuadratic},
+                              ScoreMethod{"pooled-change", false, PooledChange},
+                              ScoreMethod{"rate", false, RateOnly},
+                              ScoreMethod{"rate-level", false, RateLevel},
+                              ScoreMethod{"rate-trend", false, RateTrend},
+                              ScoreMethod{"rate-level-trend", false, RateLevelTrend},
+                              ScoreMethod{"coupling-curve", false, CouplingCurve},
+                              ScoreMethod{"ode", false, Ode}};
 
 }  // namespace
 

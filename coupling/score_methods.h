@@ -32,6 +32,8 @@ struct ScoreQuestion {
 
 struct ScoreMethod {
   std::string_view name;
+  // What anybody would try first, and what a forecast has to beat.
+  bool is_baseline;
   // Absent where the method does not apply: too few places, no pool.
   std::optional<double> (*guess)(const ScoreQuestion& question);
 };
@@ -41,9 +43,9 @@ struct ScoreMethod {
 //   line-all          least squares through all places
 //   line-decade       least squares through the places of the last decade
 //   power-law         1 − score falls as a power of N (or D) fitted over the last 1.5 decades,
-//   through
-//                     the last score
+//                     through the last score
 //   pooled-quadratic  quadratic in the position over everything, shifted to the last score
+// So far the baselines; then
 //   pooled-change     mean change of the others between the same two places
 //   rate              dB/dx regressed on 1, x over all intervals, followed from the last score
 //   rate-level        … on 1, x and the reasoning score

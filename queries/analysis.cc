@@ -9,6 +9,7 @@
 #include "coupling/interventions.h"
 #include "coupling/local_coupling.h"
 #include "coupling/reference_panel.h"
+#include "queries/turn_preference.h"
 
 namespace couplingd {
 namespace {
@@ -33,12 +34,15 @@ std::string WithLeftOut(std::string reason, const std::vector<std::string>& left
                      fmt::join(left_out, "; "));
 }
 
-// The forecast that advice rests on: the first method that gave a value.
-std::optional<Forecast> FirstWithValue(const std::vector<Forecast>& forecasts) {
-  const auto found = std::find_if(forecasts.begin(), forecasts.end(), [](const Forecast& forecast) {
-    return forecast.value.has_value();
-  });
-  return found == forecasts.end() ? std::nullopt : std::optional(*found);
+// The forecast that advice rests on: the preferred method's, else the first that gave a value.
+Result<std::optional<Forecast>> BestOf(const std::vector<Forecast>& forecasts) {
+  const TurnChoice choice = TRY(PreferTurn(forecasts));
+  const Forecast* best = nullptr;
+  for (const Forecast& forecast : forecasts) {
+    if (!forecast.value) continue;
+    if (!best || forecast.method == choice.method) best = &forecast;
+  }
+  return best ? std::optional(*best) : std::nullopt;
 }
 
 // What the newest estimate of a run or family gives for advice, once all others are known.
@@ -124,10 +128,7 @@ class Analyser {
 
   // `sizes` forecasts come first, so that the advice for a run may rest on its family's N_c.
   Status Family(const std::vector<AxisSeries>& runs) {
-    const bool has_sizes = std::count_if(runs.begin(), runs.end(), [](const AxisSeries& run) {
-                             return !run.observations.empty() && run.observations[0].parameters;
-                           }) >= 2;
-    if (has_sizes) TRY(OverScale(runs));
+    if (HasSizes(runs)) TRY(OverScale(runs));
     for (const AxisSeries& run : runs) TRY(OverSteps(run));
     return {};
   }
@@ -176,7 +177,12 @@ class Analyser {
     ForecastOptions options;
     options.replicates = std::min(config_.replicates, 1000);
     std::vector<Forecast> forecasts = TRY(ForecastSignChange(series, over, options));
-    if (over == CouplingOver::kScale) family_forecast_ = FirstWithValue(forecasts);
+    if (over == CouplingOver::kScale) {
+      if (ReferencePanel::HasAxes(series.AxesText())) {
+        forecasts.push_back(TRY(ForecastByPanel(series, options)));
+      }
+      family_forecast_ = TRY(BestOf(forecasts));
+    }
     std::move(forecasts.begin(), forecasts.end(), std::back_inserter(analysis_.forecasts));
     return {};
   }
@@ -206,6 +212,19 @@ CouplingOptions OptionsOf(const CouplingConfig& config) {
   options.least_decades = config.min_decades;
   options.replicates = config.replicates;
   return options;
+}
+
+CouplingOptions QuickOptionsOf(const CouplingConfig& config) {
+  constexpr int kMostReplicates = 500;
+  CouplingOptions options = OptionsOf(config);
+  options.replicates = std::min(options.replicates, kMostReplicates);
+  return options;
+}
+
+bool HasSizes(const std::vector<AxisSeries>& runs) {
+  return std::ranges::count_if(runs, [](const AxisSeries& run) {
+           return !run.observations.empty() && run.observations[0].parameters;
+         }) >= 2;
 }
 
 Result<Analysis> Analyse(HistoryReader& history, const CouplingConfig& config,

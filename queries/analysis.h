@@ -44,6 +44,11 @@ struct Analysis {
 };
 
 CouplingOptions OptionsOf(const CouplingConfig& config);
+// For answers that estimate over and over while somebody waits: 500 replicates at most.
+CouplingOptions QuickOptionsOf(const CouplingConfig& config);
+
+// At least two of the runs have a known size.
+bool HasSizes(const std::vector<AxisSeries>& runs);
 
 enum class AnalysisPart { kOverSteps, kOverScale, kForecasts, kAll };
 

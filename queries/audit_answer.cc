@@ -19,7 +19,7 @@ namespace {
 
 constexpr double kPower = 0.8;
 constexpr double kSignificant = 0.05;
-constexpr int kMostReplicates = 500, kLabellings = 9999;
+constexpr int kLabellings = 9999;
 constexpr std::uint64_t kSeed = 1;
 
 struct Check {
@@ -233,9 +233,8 @@ int SignOf(const CouplingEstimate& estimate) {
 
 class Auditor {
  public:
-  explicit Auditor(const QueryContext& context) : context_(context) {
-    options_ = OptionsOf(context.config.coupling);
-    options_.replicates = std::min(options_.replicates, kMostReplicates);
+  explicit Auditor(const QueryContext& context)
+      : context_(context), options_(QuickOptionsOf(context.config.coupling)) {
     json_.BeginArray();
   }
 
@@ -244,10 +243,7 @@ class Auditor {
     for (const AxisSeries& run : runs) {
       TRY(Audit(pair, run, CouplingOver::kSteps, filter));
     }
-    const bool has_sizes = std::ranges::count_if(runs, [](const AxisSeries& run) {
-                             return !run.observations.empty() && run.observations[0].parameters;
-                           }) >= 2;
-    if (!has_sizes || !filter.run.empty()) return {};
+    if (!HasSizes(runs) || !filter.run.empty()) return {};
     const auto sizes = FamilySeries(runs, context_.config.coupling.match);
     if (sizes) TRY(Audit(pair, sizes->series, CouplingOver::kScale, filter));
     return {};

@@ -9,6 +9,7 @@
 #include "queries/forecast_answers.h"
 #include "queries/loss_curve.h"
 #include "queries/parameters.h"
+#include "queries/turn_preference.h"
 
 namespace couplingd {
 namespace {
@@ -89,6 +90,45 @@ void WriteCoupling(JsonWriter& json, const CouplingEstimate& estimate, std::opti
   json.Field("reason", estimate.reason).EndObject();
 }
 
+// Of the methods for N_c, by family.
+using TurnChoices = std::map<std::string, TurnChoice>;
+
+Result<TurnChoices> Preferences(const std::vector<Forecast>& forecasts) {
+  std::map<std::string, std::vector<Forecast>> families;
+  for (const Forecast& forecast : forecasts) {
+    if (forecast.run.empty()) families[forecast.family].push_back(forecast);
+  }
+  TurnChoices choices;
+  for (const auto& [family, of_family] : families) choices[family] = TRY(PreferTurn(of_family));
+  return choices;
+}
+
+// The reason of a choice is told once: by the preferred row, or by the first where none is.
+void WriteForecast(JsonWriter& json, const Forecast& forecast, TurnChoices& choices) {
+  json.BeginObject().Field("family", forecast.family).Key("run");
+  forecast.run.empty() ? json.Null() : json.Value(forecast.run);
+  json.Field("axes", forecast.axes).Field("quantity", forecast.quantity);
+  json.Field("method", forecast.method).Field("value", forecast.value);
+  json.Field("low", forecast.low).Field("high", forecast.high).Field("level", forecast.level);
+  json.Field("p_crossing", forecast.p_crossing).Key("horizon").BeginArray();
+  json.Value(forecast.horizon_low).Value(forecast.horizon_high).EndArray();
+  json.Field("n", forecast.n).Field("reason", forecast.reason);
+  json.Field("low80", forecast.low80).Field("high80", forecast.high80).Key("state");
+  forecast.value ? json.Value(forecast.HasPassed() ? "passed" : "ahead") : json.Null();
+  json.Field("p_passed", forecast.p_passed).Field("observed", forecast.observed);
+  const bool is_over_scale = forecast.run.empty();
+  json.Key("preferred");
+  std::string text;
+  if (is_over_scale) {
+    TurnChoice& choice = choices[forecast.family];
+    json.Value(forecast.method == choice.method);
+    if (forecast.method == choice.method || choice.method.empty()) std::swap(text, choice.reason);
+  } else {
+    json.Null();
+  }
+  json.Field("choice", text).EndObject();
+}
+
 }  // namespace
 
 Result<std::string> AnswerCoupling(const QueryContext& context) {
@@ -127,19 +167,10 @@ Result<std::string> AnswerForecast(const QueryContext& context) {
                               AnalysisPart::kForecasts))
                       .forecasts;
     }
+    TurnChoices choices = TRY(Preferences(forecasts));
     for (const Forecast& forecast : forecasts) {
       if (over && forecast.run.empty() != (*over == CouplingOver::kScale)) continue;
-      json.BeginObject().Field("family", forecast.family).Key("run");
-      forecast.run.empty() ? json.Null() : json.Value(forecast.run);
-      json.Field("axes", forecast.axes).Field("quantity", forecast.quantity);
-      json.Field("method", forecast.method).Field("value", forecast.value);
-      json.Field("low", forecast.low).Field("high", forecast.high).Field("level", forecast.level);
-      json.Field("p_crossing", forecast.p_crossing).Key("horizon").BeginArray();
-      json.Value(forecast.horizon_low).Value(forecast.horizon_high).EndArray();
-      json.Field("n", forecast.n).Field("reason", forecast.reason);
-      json.Field("low80", forecast.low80).Field("high80", forecast.high80).Key("state");
-      forecast.value ? json.Value(forecast.HasPassed() ? "passed" : "ahead") : json.Null();
-      json.Field("p_passed", forecast.p_passed).Field("observed", forecast.observed).EndObject();
+      WriteForecast(json, forecast, choices);
     }
   }
   return json.EndArray().Text();

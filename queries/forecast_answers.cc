@@ -248,7 +248,13 @@ class ScoreForecaster {
     json_.Field("past_error", forecast.value ? std::optional(forecast.past_error) : std::nullopt);
     json_.Key("weights").BeginObject();
     for (const auto& [method, weight] : forecast.weights) json_.Field(method, weight);
-    json_.EndObject().Field("reason", forecast.reason).EndObject();
+    json_.EndObject().Key("candidates").BeginArray();
+    for (const ScoreCandidate& candidate : forecast.candidates) {
+      json_.BeginObject().Field("method", candidate.method).Field("value", candidate.value);
+      json_.Field("past_error", candidate.past_error).EndObject();
+    }
+    json_.EndArray().Field("choice", forecast.choice);
+    json_.Field("reason", forecast.reason).EndObject();
   }
 
   const QueryContext& context_;

@@ -18,7 +18,6 @@ namespace couplingd {
 namespace {
 
 constexpr int kGroups = 200;
-constexpr int kMostReplicates = 500;
 constexpr double kLevel = 0.95;
 constexpr std::size_t kFewestForPartial = 6;
 
@@ -203,9 +202,8 @@ void Write(JsonWriter& json, const Row& row) {
 
 class LossReport {
  public:
-  explicit LossReport(const QueryContext& context) : context_(context) {
-    options_ = OptionsOf(context.config.coupling);
-    options_.replicates = std::min(options_.replicates, kMostReplicates);
+  explicit LossReport(const QueryContext& context)
+      : context_(context), options_(QuickOptionsOf(context.config.coupling)) {
     json_.BeginArray();
   }
 

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "coupling/random.h"
+#include "base/random.h"
 
 namespace couplingd {
 namespace {
@@ -102,6 +102,43 @@ TEST(ForecastScore, WeighsMethodsByWhatTheyMissed) {
   ASSERT_TRUE(forecast.value);
   EXPECT_NEAR(*forecast.value, families[0].scores(4, 0), 1e-3);
   for (const auto& [method, weight] : forecast.weights) EXPECT_NE(method, "last-value") << weight;
+}
+
+// Scores that jump about a level of their own: nothing foretells them better than a mean or the
+// last value.
+TEST(ForecastScore, UsesASimpleBaselineWhereItHasMissedByLessAndSaysSo) {
+  Random random(7);
+  int baselines = 0;
+  for (int set = 0; set < 5; ++set) {
+    std::vector<ScoreTrajectory> families = Families(7, 0, 1);
+    for (ScoreTrajectory& family : families) {
+      const double level = 0.5 + 0.1 * random.Normal();
+      for (double& score : family.scores.col(0)) score = level + 0.003 * random.Normal();
+    }
+    const std::vector<ScoreTrajectory> pool(families.begin() + 1, families.end());
+    const ScoreForecast forecast = ForecastScore(pool, Head(families[0], 4), 10, 0);
+    ASSERT_TRUE(forecast.value) << forecast.reason;
+    ASSERT_GT(forecast.candidates.size(), 1u);
+    EXPECT_EQ(forecast.candidates[0].method, "ensemble");
+    double least = 1;
+    for (const ScoreCandidate& candidate : forecast.candidates) {
+      EXPECT_NEAR(candidate.over_ensemble, candidate.past_error - forecast.candidates[0].past_error,
+                  1e-12);
+      if (candidate.past_error >= least) continue;
+      least = candidate.past_error;
+    }
+    EXPECT_DOUBLE_EQ(forecast.past_error, least);
+    const bool is_baseline = forecast.method != "ensemble";
+    baselines += is_baseline;
+    EXPECT_THAT(forecast.choice,
+                ::testing::HasSubstr(is_baseline ? forecast.method + " missed by"
+                                                 : "no simple baseline is better"));
+    if (is_baseline) {
+      ASSERT_EQ(forecast.weights.size(), 1u);
+      EXPECT_EQ(forecast.weights[0].first, forecast.method);
+    }
+  }
+  EXPECT_GT(baselines, 0);
 }
 
 TEST(ForecastScore, ReachesAsFarAheadAsItIsAskedOverSteps) {
