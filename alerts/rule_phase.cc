@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <span>
 
@@ -12,23 +11,6 @@
 
 namespace couplingd {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-struct Range {
-  double low, high;
-};
-
-Range RangeOf(Phase phase, const PhaseBounds& bounds) {
-  switch (phase) {
-    case Phase::kTax:
-      return {-kInfinity, bounds.tax};
-    case Phase::kBonus:
-      return {bounds.bonus, kInfinity};
-    default:
-      return {bounds.tax, bounds.bonus};
-  }
-}
 
 std::optional<double> ProbabilityOf(Phase phase, const CouplingEstimate& estimate) {
   switch (phase) {
@@ -73,34 +55,13 @@ enum class Stand { kIn, kOut, kOpen };
 struct Court {
   Phase phase = Phase::kTax;
   PhaseBounds bounds;
-  bool over_steps = true;
-  double p_value = 0;      // over steps: evidence has to be below it
-  double probability = 1;  // over scale: share of replicates
+  double p_value = 0;  // evidence has to be below it
 
   Stand Judge(const CouplingEstimate& estimate) const {
-    if (!estimate.gamma) return Stand::kOpen;
-    return over_steps ? ByEvidence(estimate) : ByReplicates(estimate);
-  }
-
- private:
-  Stand ByEvidence(const CouplingEstimate& estimate) const {
-    if (!estimate.evidence) return Stand::kOpen;
+    if (!estimate.gamma || !estimate.evidence) return Stand::kOpen;
     if (AgainstNotIn(phase, *estimate.evidence) <= p_value) return Stand::kIn;
     if (AgainstIn(phase, *estimate.evidence) <= p_value) return Stand::kOut;
     return Stand::kOpen;
-  }
-
-  Stand ByReplicates(const CouplingEstimate& estimate) const {
-    const std::optional<double> p = ProbabilityOf(phase, estimate);
-    if (estimate.phase == phase) {
-      // Without replicates the interval alone was made to lie in the phase; its level stands in.
-      return p.value_or(estimate.level) >= probability ? Stand::kIn : Stand::kOpen;
-    }
-    const Range range = RangeOf(phase, bounds);
-    const bool is_out = estimate.phase != Phase::kUndetermined || (p && *p <= 1 - probability) ||
-                        (estimate.low && *estimate.low > range.high) ||
-                        (estimate.high && *estimate.high < range.low);
-    return is_out ? Stand::kOut : Stand::kOpen;
   }
 };
 
@@ -156,67 +117,80 @@ std::string InText(Phase phase, const PhaseBounds& bounds) {
 }
 
 std::string EvidenceText(const RuleConfig& rule, const Court& court, double p_value,
-                         const std::string& otherwise) {
+                         const std::string& otherwise, CouplingOver over) {
+  const bool over_steps = over == CouplingOver::kSteps;
   return fmt::format(
-      "Were γ {}, noise alone would look like this at {} checkpoints; the rule asks for {} "
-      "here, which keeps false alarms to {:g} % per {} checkpoints of a run.",
-      otherwise, OddsText(p_value), OddsText(court.p_value), rule.false_alarm_rate * 100,
-      kLooksPerRate);
+      "Were γ {}, noise alone would look like this at {} {}; the rule asks for {} "
+      "here, which keeps false alarms to {:g} % per {} {}.",
+      otherwise, OddsText(p_value), over_steps ? "checkpoints" : "looks", OddsText(court.p_value),
+      rule.false_alarm_rate * 100, kLooksPerRate,
+      over_steps ? "checkpoints of a run" : "looks at a family");
 }
 
 std::string Describe(const RuleConfig& rule, const Court& court, const CouplingEstimate& estimate) {
+  const bool over_steps = estimate.over == CouplingOver::kSteps;
   std::string text = fmt::format("{} ({}, {} {}).", NumbersOf(estimate), estimate.method,
-                                 estimate.n, court.over_steps ? "checkpoints" : "sizes");
-  if (court.over_steps) {
-    text += " " + EvidenceText(rule, court, AgainstNotIn(court.phase, *estimate.evidence),
-                               NotInText(court.phase, court.bounds));
-  } else if (const std::optional<double> p = ProbabilityOf(court.phase, estimate)) {
-    text += fmt::format(" {:.1f} % of bootstrap replicates lie in the {} phase.", *p * 100,
-                        ToString(court.phase));
+                                 estimate.n, over_steps ? "checkpoints" : "sizes");
+  text += " " + EvidenceText(rule, court, AgainstNotIn(court.phase, *estimate.evidence),
+                             NotInText(court.phase, court.bounds), estimate.over);
+  if (over_steps && rule.hold > 1) {
+    text += fmt::format(" It has held for {} estimates in a row.", rule.hold);
   }
-  if (rule.hold > 1) text += fmt::format(" It has held for {} estimates in a row.", rule.hold);
   return text;
 }
 
 std::string WhyLeft(const RuleConfig& rule, const Court& court, const CouplingEstimate& estimate) {
-  std::string text = fmt::format("The {} phase was left: {} ({}).", ToString(court.phase),
-                                 NumbersOf(estimate), ToString(estimate.phase));
-  if (court.over_steps) {
-    text += " " + EvidenceText(rule, court, AgainstIn(court.phase, *estimate.evidence),
-                               InText(court.phase, court.bounds));
-  }
-  return text;
+  return fmt::format("The {} phase was left: {} ({}). {}", ToString(court.phase),
+                     NumbersOf(estimate), ToString(estimate.phase),
+                     EvidenceText(rule, court, AgainstIn(court.phase, *estimate.evidence),
+                                  InText(court.phase, court.bounds), estimate.over));
 }
 
 using Estimates = std::span<const CouplingEstimate* const>;
 
-Court CourtFor(const RuleConfig& rule, Phase phase, const PhaseBounds& bounds, Estimates series) {
-  const auto looks = std::ranges::count_if(
+// Estimates that stand, or more where some were replaced: a checkpoint that was evaluated again, a
+// family at more tokens.
+std::int64_t LooksAt(const RuleInputs& inputs, Estimates series) {
+  const CouplingEstimate& of = *series.back();
+  std::int64_t looks = std::ranges::count_if(
       series, [](const CouplingEstimate* estimate) { return estimate->evidence.has_value(); });
-  Court court{.phase = phase,
-              .bounds = bounds,
-              .over_steps = series.back()->over == CouplingOver::kSteps,
-              .probability = rule.probability};
+  for (const LookCount& count : inputs.looks) {
+    const bool is_it = count.over == of.over && count.run == of.run && count.axes == of.axes &&
+                       count.generation == of.generation &&
+                       (!of.run.empty() || count.family == of.family);
+    if (is_it) looks = std::max(looks, count.looks);
+  }
+  return looks;
+}
+
+Court CourtFor(const RuleConfig& rule, Phase phase, const RuleInputs& inputs, Estimates series) {
+  const std::int64_t looks = LooksAt(inputs, series);
+  Court court{.phase = phase, .bounds = inputs.bounds};
   if (looks > 0) {
     court.p_value = LevelBeyond(LookLevel(rule.false_alarm_rate, looks), rule.margin);
   }
   return court;
 }
 
-// `series` is in order and holds at least rule.hold estimates.
+// Over scale the newest estimate stands alone: those before it are of neighbouring sizes.
+std::size_t Held(const RuleConfig& rule, CouplingOver over) {
+  return over == CouplingOver::kSteps ? static_cast<std::size_t>(std::max(rule.hold, 1)) : 1;
+}
+
+// `series` is in order and holds at least as many estimates as have to agree.
 std::optional<Finding> Judge(const RuleConfig& rule, Phase phase, const RuleInputs& inputs,
                              Estimates series) {
-  const Court court = CourtFor(rule, phase, inputs.bounds, series);
-  const Estimates newest = series.last(static_cast<std::size_t>(std::max(rule.hold, 1)));
+  const Court court = CourtFor(rule, phase, inputs, series);
+  const Estimates newest = series.last(Held(rule, series.back()->over));
   const CouplingEstimate& last = *newest.back();
   const Stand stand = court.Judge(last);
   const bool agree = std::ranges::all_of(
       newest, [&](const CouplingEstimate* estimate) { return court.Judge(*estimate) == stand; });
   if (stand == Stand::kOpen || !agree) return std::nullopt;
 
-  const bool holds = stand == Stand::kIn;
+  const bool holds = stand == Stand::kIn, over_steps = last.over == CouplingOver::kSteps;
   const std::string over(ToString(last.over));
-  const std::string& name = court.over_steps ? last.run : last.family;
+  const std::string& name = over_steps ? last.run : last.family;
   Finding finding = NewFinding(rule, name, fmt::format("{},{}", last.axes, over), holds);
   if (!last.run.empty()) finding.labels["run"] = last.run;
   finding.labels.insert({{"family", last.family},
@@ -228,14 +202,12 @@ std::optional<Finding> Judge(const RuleConfig& rule, Phase phase, const RuleInpu
   SetValue(finding, "high", last.high);
   SetValue(finding, "level", last.level);
   SetValue(finding, "n", last.n);
-  SetValue(finding, court.over_steps ? "step" : "parameters", last.at);
+  SetValue(finding, over_steps ? "step" : "parameters", last.at);
   SetValue(finding, "tokens", last.tokens);
   SetValue(finding, "probability", ProbabilityOf(phase, last));
-  if (court.over_steps) {
-    SetValue(finding, "p_value",
-             holds ? AgainstNotIn(phase, *last.evidence) : AgainstIn(phase, *last.evidence));
-    SetValue(finding, "p_value_needed", court.p_value);
-  }
+  SetValue(finding, "p_value",
+           holds ? AgainstNotIn(phase, *last.evidence) : AgainstIn(phase, *last.evidence));
+  SetValue(finding, "p_value_needed", court.p_value);
   if (!holds) {
     finding.summary = WhyLeft(rule, court, last);
     return finding;
@@ -265,10 +237,9 @@ std::vector<Finding> EvaluatePhase(const RuleConfig& rule, const RuleInputs& inp
     series[{estimate.over, over_steps ? estimate.run : estimate.family, estimate.axes}].push_back(
         &estimate);
   }
-  const std::size_t hold = static_cast<std::size_t>(std::max(rule.hold, 1));
   std::vector<Finding> findings;
   for (auto& [key, estimates] : series) {
-    if (estimates.size() < hold) continue;
+    if (estimates.size() < Held(rule, std::get<CouplingOver>(key))) continue;
     std::ranges::stable_sort(estimates, {}, &CouplingEstimate::at);
     std::optional<Finding> finding = Judge(rule, *phase, inputs, estimates);
     if (finding) findings.push_back(std::move(*finding));

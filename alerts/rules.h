@@ -40,6 +40,7 @@ struct RuleInputs {
   PhaseBounds bounds;
   std::vector<CouplingEstimate>
       couplings;                    // the newest per (run or family, generation, axes, over, at)
+  std::vector<LookCount> looks;     // at the couplings so far; 1 where there is none
   std::vector<Forecast> forecasts;  // the newest per (run or family, axes, quantity, method)
   std::map<std::string, double> largest_parameters;  // N by family
   std::map<std::string, double> latest_tokens;       // D by run

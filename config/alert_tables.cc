@@ -50,7 +50,8 @@ const Table<RuleConfig>& RuleTable() {
                .OnlyFor({"phase"}),
            NumberKey("false_alarm_rate", &RuleConfig::false_alarm_rate,
                      "phase: false alarms to expect, at most, per 1,000 checkpoints of one run and "
-                     "axis pair: 0.01 is one in 100 runs so long.",
+                     "axis pair: 0.01 is one in 100 runs so long. The same per 1,000 looks at a "
+                     "family of at least 4 sizes, one whenever its sizes have further tokens.",
                      1e-6, 1)
                .OnlyFor({"phase"}),
            NumberKey("margin", &RuleConfig::margin,
@@ -58,14 +59,12 @@ const Table<RuleConfig>& RuleTable() {
                      "resolve (about 4 on either side of the bound as it is).",
                      0, 10)
                .OnlyFor({"phase"}),
-           NumberKey(
-               "probability", &RuleConfig::probability,
-               "Share of replicates in the phase, for a family over its sizes, which hold no such "
-               "rate; of a sign_change, the probability of the crossing.",
-               0.5, 1)
-               .OnlyFor({"phase", "sign_change"}),
+           NumberKey("probability", &RuleConfig::probability,
+                     "sign_change: the probability of the crossing.", 0.5, 1)
+               .OnlyFor({"sign_change"}),
            IntegerKey("hold", &RuleConfig::hold,
-                      "Checkpoints in a row before it fires, and before it resolves.", 1, 100)
+                      "Checkpoints of a run in a row before it fires, and before it resolves.", 1,
+                      100)
                .OnlyFor({"phase"}),
            NumberKey("horizon", &RuleConfig::horizon,
                      "Fires if the crossing lies within this factor of the largest N or D seen.", 1,

@@ -98,13 +98,12 @@ struct RuleConfig {
   std::string kind;  // phase, sign_change, evaluation_failing, checkpoint_overdue, bad_checkpoint
   std::string axes;  // phase, sign_change: name of an axis pair; empty: all of them
   std::string phase = "tax";  // phase: the phase whose being there is the alert
-  // phase, over the steps of a run: expected false alarms per 1,000 checkpoints of one run and axis
+  // phase: expected false alarms per 1,000 checkpoints of one run (looks at one family) and axis
   // pair, and how many sigmas the evidence must lie beyond what that asks, to fire and to resolve
   double false_alarm_rate = 0.01;
   double margin = 0;
-  // phase, over the sizes of a family: share of replicates in the phase; sign_change: P(crossing)
-  double probability = 0.95;
-  int hold = 1;  // phase: checkpoints in a row before it fires, and before it resolves
+  double probability = 0.95;  // sign_change: P(crossing)
+  int hold = 1;  // phase: checkpoints of a run in a row before it fires, and before it resolves
   double horizon =
       10;  // sign_change: fires if the crossing lies within this factor of the largest N or D
   int failures = 1;  // evaluation_failing: checkpoints put aside in a row

@@ -11,4 +11,7 @@ Status CheckOptions(const AxisSeries& series, const CouplingOptions& options);
 // `estimate` with its labels, completed by what its window gave.
 LocalCoupling FillEstimate(CouplingEstimate estimate, WindowEstimate window);
 
+// Evidence is claimed from an axis only where its scores are clear of chance and of the ceiling.
+bool MayHaveEvidence(const WindowEstimate& window);
+
 }  // namespace couplingd

@@ -48,10 +48,12 @@ const char* Noun(const Trajectory& trajectory) {
   return trajectory.has_tokens ? "tokens" : "steps";
 }
 
-// First place of the window that ends at `last`, or -1 if the run does not reach far enough back.
-Index WindowStart(const Trajectory& trajectory, Index last, const CouplingOptions& options) {
+// First place of the window that ends at `last` and spans `decades`, or -1 if the run does not
+// reach far enough back.
+Index WindowStart(const Trajectory& trajectory, Index last, const CouplingOptions& options,
+                  double decades) {
   Index first = std::max<Index>(0, last + 1 - options.window);
-  const double reach = trajectory.positions[last] - options.least_decades;
+  const double reach = trajectory.positions[last] - decades;
   while (first > 0 && trajectory.positions[first] > reach) --first;
   const bool is_enough =
       last + 1 - first >= options.least_checkpoints && trajectory.positions[first] <= reach;
@@ -83,36 +85,52 @@ CouplingEstimate Labels(const AxisSeries& series, const AxisObservation& at) {
           .level = series.axes.level};
 }
 
-// Evidence is claimed from an axis only where its scores are clear of chance and of the ceiling.
-bool MayHaveEvidence(const WindowEstimate& window) {
-  const AxisMovement& reasoning = window.diagnostics.reasoning;
-  const AxisMovement& truthfulness = window.diagnostics.truthfulness;
-  return window.gamma && !reasoning.is_near_chance && !reasoning.is_at_ceiling &&
-         !truthfulness.is_near_chance && !truthfulness.is_at_ceiling;
+// Scores of the run's places from `first` on.
+struct PlacedSample {
+  ScoreSample scores;
+  Index first = 0;
+};
+
+// From the window [first, last] and, so far as the sample reaches back, the wider ones around it.
+PhaseEvidence EvidenceAt(const AxisSeries& series, const Trajectory& trajectory,
+                         const PlacedSample& sample, Index first, Index last,
+                         const CouplingOptions& options) {
+  std::vector<Index> starts = {first};
+  for (const double width : kNestedWidths) {
+    const Index start = WindowStart(trajectory, last, options, width * options.least_decades);
+    if (start >= sample.first && start < starts.back()) starts.push_back(start);
+  }
+  const Index count = last + 1;
+  std::vector<PhaseEvidence> windows;
+  for (const Index start : starts) {
+    windows.push_back(MeasureEvidence(
+        WindowEvidenceInput(series.axes, sample.scores, sample.first, start,
+                            trajectory.positions.head(count), trajectory.reasoning.head(count),
+                            trajectory.truthfulness.head(count)),
+        options.bounds));
+  }
+  return CombineEvidence(windows);
 }
 
-// `sample` is that of the window [first, last].
+// From the window [first, last], which the sample covers.
 LocalCoupling EstimateAt(const AxisSeries& series, const Trajectory& trajectory,
-                         const ScoreSample& sample, Index first, Index last,
+                         const PlacedSample& sample, Index first, Index last,
                          const CouplingOptions& options) {
   const Index count = last + 1 - first;
-  const WindowInput input{.sample = sample,
+  const ScoreSample scores = SelectPlaces(sample.scores, first - sample.first, count);
+  const WindowInput input{.sample = scores,
                           .positions = trajectory.positions.segment(first, count),
                           .reasoning_chance = series.reasoning_chance,
                           .truthfulness_chance = series.truthfulness_chance};
   CouplingEstimate estimate = Labels(series, trajectory.observations[last]);
   estimate.n = static_cast<int>(count);
-  estimate.method = "york+" + NoiseText(sample);
+  estimate.method = "york+" + NoiseText(scores);
   if (!trajectory.has_tokens) estimate.method += " over log10 steps (tokens unknown)";
   WindowEstimate window =
       EstimateWindow(input, series.axes.level, options.bounds,
                      options.seed + static_cast<std::uint64_t>(trajectory.observations[last].step));
   if (MayHaveEvidence(window)) {
-    estimate.evidence = MeasureEvidence(
-        WindowEvidenceInput(series.axes, sample, trajectory.positions.head(last + 1),
-                            trajectory.reasoning.head(last + 1),
-                            trajectory.truthfulness.head(last + 1)),
-        options.bounds);
+    estimate.evidence = EvidenceAt(series, trajectory, sample, first, last, options);
   }
   return FillEstimate(std::move(estimate), std::move(window));
 }
@@ -142,6 +160,13 @@ Status CheckOptions(const AxisSeries& series, const CouplingOptions& options) {
   return {};
 }
 
+bool MayHaveEvidence(const WindowEstimate& window) {
+  const AxisMovement& reasoning = window.diagnostics.reasoning;
+  const AxisMovement& truthfulness = window.diagnostics.truthfulness;
+  return window.gamma && !reasoning.is_near_chance && !reasoning.is_at_ceiling &&
+         !truthfulness.is_near_chance && !truthfulness.is_at_ceiling;
+}
+
 LocalCoupling FillEstimate(CouplingEstimate estimate, WindowEstimate window) {
   estimate.gamma = window.gamma;
   estimate.low = window.low;
@@ -157,7 +182,7 @@ Result<LocalCoupling> CouplingOverSteps(const AxisSeries& series, const Coupling
   TRY(CheckOptions(series, options));
   const Trajectory trajectory = TRY(MakeTrajectory(series));
   const Index last = trajectory.positions.size() - 1;
-  const Index first = last < 0 ? -1 : WindowStart(trajectory, last, options);
+  const Index first = last < 0 ? -1 : WindowStart(trajectory, last, options, options.least_decades);
   if (first < 0) {
     LocalCoupling none{
         .estimate = Labels(series, last < 0 ? AxisObservation{} : trajectory.observations[last])};
@@ -165,9 +190,11 @@ Result<LocalCoupling> CouplingOverSteps(const AxisSeries& series, const Coupling
     none.estimate.reason = WhyNoWindow(trajectory, options);
     return none;
   }
-  const ScoreSample sample = DrawScores(
-      series, std::span(trajectory.observations).subspan(static_cast<std::size_t>(first)),
-      options.replicates, options.seed);
+  const PlacedSample sample{
+      DrawScores(series,
+                 std::span(trajectory.observations).subspan(static_cast<std::size_t>(first)),
+                 options.replicates, options.seed),
+      first};
   return EstimateAt(series, trajectory, sample, first, last, options);
 }
 
@@ -175,14 +202,13 @@ Result<std::vector<LocalCoupling>> CouplingHistory(const AxisSeries& series,
                                                    const CouplingOptions& options) {
   TRY(CheckOptions(series, options));
   const Trajectory trajectory = TRY(MakeTrajectory(series));
-  const ScoreSample sample =
-      DrawScores(series, trajectory.observations, options.replicates, options.seed);
+  const PlacedSample sample{
+      DrawScores(series, trajectory.observations, options.replicates, options.seed)};
   std::vector<LocalCoupling> history;
   for (Index last = 0; last < trajectory.positions.size(); ++last) {
-    const Index first = WindowStart(trajectory, last, options);
+    const Index first = WindowStart(trajectory, last, options, options.least_decades);
     if (first >= 0) {
-      history.push_back(EstimateAt(
-          series, trajectory, SelectPlaces(sample, first, last + 1 - first), first, last, options));
+      history.push_back(EstimateAt(series, trajectory, sample, first, last, options));
     }
   }
   return history;

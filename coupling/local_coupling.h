@@ -35,7 +35,7 @@ struct LocalCoupling {
 Result<LocalCoupling> CouplingOverSteps(const AxisSeries& series, const CouplingOptions& options);
 
 // The same at every checkpoint that has a full enough window before it, oldest first; empty if none
-// has.
+// has. Evidence rests on wider windows too (phase_evidence.h), on this one alone above.
 Result<std::vector<LocalCoupling>> CouplingHistory(const AxisSeries& series,
                                                    const CouplingOptions& options);
 

@@ -173,31 +173,53 @@ PhaseEvidence MeasureEvidence(const EvidenceInput& input, const PhaseBounds& bou
           .above_bonus = bonus.rises};
 }
 
-EvidenceInput WindowEvidenceInput(const AxisPair& axes, const ScoreSample& window,
-                                  const VectorXd& positions, const VectorXd& reasoning,
-                                  const VectorXd& truthfulness) {
-  const Index places = window.Places();
+double WindowShare(std::size_t window, std::size_t count) {
+  if (count == 1) return 1;
+  return window == 0 ? 0.5 : 0.5 / static_cast<double>(count - 1);
+}
+
+PhaseEvidence CombineEvidence(std::span<const PhaseEvidence> windows) {
+  const PhaseEvidence& narrowest = windows[0];
+  const auto least = [&](auto p_value) {
+    const bool leans = p_value(narrowest) < 0.5;
+    double smallest = 1;
+    for (std::size_t window = 0; window < windows.size(); ++window) {
+      if (window > 0 && !leans) continue;
+      smallest = std::min(smallest, p_value(windows[window]) / WindowShare(window, windows.size()));
+    }
+    return smallest;
+  };
+  PhaseEvidence combined = narrowest;
+  combined.reasoning_rises = least([](const PhaseEvidence& of) { return of.reasoning_rises; });
+  combined.below_tax =
+      least([](const PhaseEvidence& of) { return std::max(of.reasoning_rises, of.below_tax); });
+  combined.above_bonus =
+      least([](const PhaseEvidence& of) { return std::max(of.reasoning_rises, of.above_bonus); });
+  return combined;
+}
+
+EvidenceInput WindowEvidenceInput(const AxisPair& axes, const ScoreSample& sample,
+                                  Index sample_first, Index first, const VectorXd& positions,
+                                  const VectorXd& reasoning, const VectorXd& truthfulness) {
+  const Index places = positions.size() - first, at = first - sample_first;
   EvidenceInput input{.positions = positions,
                       .reasoning = reasoning,
                       .truthfulness = truthfulness,
-                      .first = positions.size() - places,
-                      .reasoning_step = Step(window.reasoning),
-                      .truthfulness_step = Step(window.truthfulness),
+                      .first = first,
+                      .reasoning_step = Step(sample.reasoning),
+                      .truthfulness_step = Step(sample.truthfulness),
                       .reasoning_noise = ExpectedNoise(axes.reasoning),
                       .truthfulness_noise = ExpectedNoise(axes.truthfulness)};
   const VectorXd x = positions.tail(places);
-  input.change = PairOf(window, 0, TrendContrast(x));
+  input.change = PairOf(sample, at, TrendContrast(x));
   const auto inner = static_cast<double>(places - 2);
   for (Index k = 1; k + 1 < places; ++k) {
-    const double after = (x[k] - x[k - 1]) / (x[k + 1] - x[k - 1]);
-    VectorXd weights(3);
-    weights << after - 1, 1, -after;
-    const PairVariance rough = PairOf(window, k - 1, weights.normalized());
+    const PairVariance rough = PairOf(sample, at + k - 1, RoughWeights(x, k));
     input.rough.reasoning += rough.reasoning / inner;
     input.rough.truthfulness += rough.truthfulness / inner;
     input.rough.cross += rough.cross / inner;
   }
-  for (const AxisSample* axis : {&window.reasoning, &window.truthfulness}) {
+  for (const AxisSample* axis : {&sample.reasoning, &sample.truthfulness}) {
     if (axis->units > 0)
       input.units = input.units > 0 ? std::min(input.units, axis->units) : axis->units;
   }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <Eigen/Dense>
+#include <cstddef>
+#include <span>
 
 #include "coupling/score_sample.h"
 #include "records/coupling.h"
@@ -21,9 +23,13 @@ struct PairVariance {
   }
 };
 
+inline constexpr int kFewestForEvidence = 4;  // places of a window
+
 struct EvidenceInput {
   // The run up to the end of the window, oldest first: log10 of tokens or steps, rising, and the
-  // scores there. The window is the places from `first` on, at least 4.
+  // scores there. The window is the places from `first` on, at least kFewestForEvidence. Sizes of a
+  // family are places like any others: what differs between their trainings is the noise between
+  // checkpoints.
   Eigen::VectorXd positions;
   Eigen::VectorXd reasoning;
   Eigen::VectorXd truthfulness;
@@ -37,9 +43,11 @@ struct EvidenceInput {
   double reasoning_noise = 0, truthfulness_noise = 0;
 };
 
-// The window [first, positions.size()) of a run, with the sampling error of `window`. Of axes whose
-// scores are fractions, one point of noise is expected.
-EvidenceInput WindowEvidenceInput(const AxisPair& axes, const ScoreSample& window,
+// The window [first, positions.size()) of a run. `sample` is of the run's places from
+// `sample_first` ≤ first on, those of the window among them. Of axes whose scores are fractions,
+// one point of noise is expected.
+EvidenceInput WindowEvidenceInput(const AxisPair& axes, const ScoreSample& sample,
+                                  Eigen::Index sample_first, Eigen::Index first,
                                   const Eigen::VectorXd& positions,
                                   const Eigen::VectorXd& reasoning,
                                   const Eigen::VectorXd& truthfulness);
@@ -70,6 +78,22 @@ EvidenceInput WindowEvidenceInput(const AxisPair& axes, const ScoreSample& windo
 // first 20 checkpoints or so, and for autocorrelation in windows shorter than 48 places, which hold
 // too few means to see it.
 PhaseEvidence MeasureEvidence(const EvidenceInput& input, const PhaseBounds& bounds);
+
+// A wider window sees a change of the same rate with less noise, the narrow one sees it sooner. So
+// evidence is taken from windows nested in one another, all ending at the newest checkpoint: the
+// window γ is estimated from, and those kNestedWidths times as wide so far as the run reaches back.
+inline constexpr double kNestedWidths[] = {2, 4};
+
+// Window `window` of `count`, the narrowest being 0, may raise a false alarm with this share of the
+// level; the shares add up to 1 (Boole's inequality).
+double WindowShare(std::size_t window, std::size_t count);
+
+// That reasoning rises while γ lies below the tax bound, or above the bonus bound: over one and the
+// same window, the p-value of the window that shows it most clearly over its share. A wider window
+// counts only where the narrowest leans to the same side, so that no tax is claimed of what has
+// turned since. `above_tax` and `below_bonus`, by which a phase is left, are those of the narrowest
+// window alone. At least one window, narrowest first.
+PhaseEvidence CombineEvidence(std::span<const PhaseEvidence> windows);
 
 // P(√known Z + √measured T > |change|), Z standard normal, T Student with `dof` degrees of freedom.
 // Each variance ≥ 0, not both 0; dof > 0.

@@ -4,6 +4,7 @@
 
 #include "coupling/coupling_estimates.h"
 #include "coupling/local_coupling.h"
+#include "coupling/phase_evidence.h"
 #include "coupling/score_sample.h"
 
 namespace couplingd {
@@ -66,9 +67,15 @@ LocalCoupling OverAllSizes(const AxisSeries& series, const std::vector<AxisObser
     return {.estimate = std::move(estimate)};
   }
   estimate.method = "york+" + NoiseText(sample);
-  return FillEstimate(std::move(estimate),
-                      EstimateWindow(Input(series, sample, positions), series.axes.level,
-                                     options.bounds, options.seed));
+  WindowEstimate window = EstimateWindow(Input(series, sample, positions), series.axes.level,
+                                         options.bounds, options.seed);
+  if (estimate.n >= kFewestForEvidence && MayHaveEvidence(window)) {
+    estimate.evidence =
+        MeasureEvidence(WindowEvidenceInput(series.axes, sample, 0, 0, positions,
+                                            sample.reasoning.scores, sample.truthfulness.scores),
+                        options.bounds);
+  }
+  return FillEstimate(std::move(estimate), std::move(window));
 }
 
 }  // namespace

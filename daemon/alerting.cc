@@ -43,6 +43,7 @@ Result<RuleInputs> GatherInputs(HistoryReader& history, const Config& config, co
   inputs.axes = config.axes;
   inputs.bounds = config.coupling.bounds;
   inputs.couplings = TRY(history.Couplings({}));
+  inputs.looks = TRY(history.Looks());
   inputs.forecasts = TRY(history.Forecasts({}));
   for (const Run& run : TRY(history.Runs())) {
     SetLargest(inputs.largest_parameters, run.family, run.parameters);

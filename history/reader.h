@@ -28,6 +28,7 @@ class SqlReader : public HistoryReader {
   Result<std::vector<ScoreRow>> Scores(const HistoryFilter& filter) override;
   Result<std::vector<LossRow>> Losses(const HistoryFilter& filter) override;
   Result<std::vector<CouplingEstimate>> Couplings(const HistoryFilter& filter) override;
+  Result<std::vector<LookCount>> Looks() override;
   Result<std::vector<Forecast>> Forecasts(const HistoryFilter& filter) override;
   Result<std::vector<Alert>> Alerts(const HistoryFilter& filter) override;
   Result<std::optional<Alert>> FindAlert(const std::string& key, std::int64_t sequence) override;

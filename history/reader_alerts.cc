@@ -60,6 +60,19 @@ Result<std::vector<CouplingEstimate>> SqlReader::Couplings(const HistoryFilter& 
   return estimates;
 }
 
+Result<std::vector<LookCount>> SqlReader::Looks() {
+  // A row was the newest when it was written where no earlier one lies beyond it.
+  Statement statement =
+      TRY(connection_.Prepare("SELECT family, run, generation, axes, over, count(*) FROM "
+                              "(SELECT *, max(at) OVER (PARTITION BY run, iif(run = '', family, "
+                              "''), generation, axes, over "
+                              "ORDER BY id) AS newest FROM couplings) "
+                              "WHERE at = newest AND p_below_tax IS NOT NULL "
+                              "GROUP BY run, iif(run = '', family, ''), generation, axes, over "
+                              "ORDER BY family, run, generation, axes, over"));
+  return ReadAll(statement, ReadLookCount);
+}
+
 Result<std::vector<Forecast>> SqlReader::Forecasts(const HistoryFilter& filter) {
   Conditions conditions;
   conditions.AddText("f.run = ?", filter.run);

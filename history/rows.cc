@@ -36,6 +36,11 @@ Result<std::map<std::string, double>> NumbersFromJson(const std::string& text,
   return numbers;
 }
 
+// Of a text that names neither, kSteps: the caller compares.
+CouplingOver OverOf(const std::string& text) {
+  return text == ToString(CouplingOver::kScale) ? CouplingOver::kScale : CouplingOver::kSteps;
+}
+
 }  // namespace
 
 std::unexpected<Error> UnknownText(std::string_view subject, std::string_view field,
@@ -116,13 +121,23 @@ Result<CouplingEstimate> ReadCoupling(Statement& row) {
     estimate.evidence = {*reasoning_rises, *below_tax, *above_tax, *below_bonus, *above_bonus};
   }
   const std::string subject = fmt::format("coupling of {}", estimate.axes);
-  estimate.over =
-      over == ToString(CouplingOver::kScale) ? CouplingOver::kScale : CouplingOver::kSteps;
+  estimate.over = OverOf(over);
   if (over != ToString(estimate.over)) return UnknownText(subject, "direction", over);
   const std::optional<Phase> known = ParsePhase(phase);
   if (!known) return UnknownText(subject, "phase", phase);
   estimate.phase = *known;
   return estimate;
+}
+
+Result<LookCount> ReadLookCount(Statement& row) {
+  LookCount count;
+  std::string over;
+  row.Read(count.family, count.run, count.generation, count.axes, over, count.looks);
+  count.over = OverOf(over);
+  if (over != ToString(count.over)) {
+    return UnknownText(fmt::format("coupling of {}", count.axes), "direction", over);
+  }
+  return count;
 }
 
 Result<Forecast> ReadForecast(Statement& row) {

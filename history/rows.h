@@ -52,6 +52,7 @@ Result<Checkpoint> ReadCheckpoint(Statement& row);
 Result<Evaluation> ReadEvaluation(Statement& row);  // without its scores
 Result<ScoreRow> ReadScoreRow(Statement& row);
 Result<CouplingEstimate> ReadCoupling(Statement& row);
+Result<LookCount> ReadLookCount(Statement& row);  // family, run, generation, axes, over, looks
 Result<Forecast> ReadForecast(Statement& row);
 Result<Alert> ReadAlert(Statement& row);
 Result<Event> ReadEvent(Statement& row);

@@ -83,6 +83,8 @@ class HistoryReader {
   virtual Result<std::vector<LossRow>> Losses(const HistoryFilter& filter) = 0;
   // The newest estimate per (run or family, generation, axes, over, at), in order of `at`.
   virtual Result<std::vector<CouplingEstimate>> Couplings(const HistoryFilter& filter) = 0;
+  // Of every series of couplings, all generations.
+  virtual Result<std::vector<LookCount>> Looks() = 0;
   // The newest forecast per (run or family, axes, quantity, method).
   virtual Result<std::vector<Forecast>> Forecasts(const HistoryFilter& filter) = 0;
   // The newest transition of every alert key, firing first, then newest first.

@@ -1,8 +1,7 @@
 #include "queries/false_alarms.h"
 
 #include <algorithm>
-#include <map>
-#include <tuple>
+#include <set>
 
 #include "alerts/false_alarms.h"
 #include "alerts/rules.h"
@@ -10,10 +9,23 @@
 namespace couplingd {
 namespace {
 
-using Series = std::tuple<std::string, int, std::string>;  // run, generation, axes
+// The names of the configured runs, and of their families.
+struct Watched {
+  std::set<std::string> runs, families;
 
-bool IsConfigured(const Config& config, const std::string& run) {
-  return std::ranges::find(config.runs, run, &RunConfig::name) != config.runs.end();
+  bool Holds(const LookCount& count) const {
+    return count.over == CouplingOver::kSteps ? runs.contains(count.run)
+                                              : families.contains(count.family);
+  }
+};
+
+Result<Watched> WatchedBy(HistoryReader& history, const Config& config) {
+  Watched watched;
+  for (const RunConfig& run : config.runs) {
+    watched.runs.insert(run.name);
+    if (const auto known = TRY(history.FindRun(run.name))) watched.families.insert(known->family);
+  }
+  return watched;
 }
 
 bool Watches(const RuleConfig& rule, const std::vector<AxisPair>& axes, const std::string& text) {
@@ -26,23 +38,18 @@ bool Watches(const RuleConfig& rule, const std::vector<AxisPair>& axes, const st
 
 Result<std::vector<FalseAlarmBudget>> FalseAlarmBudgets(HistoryReader& history,
                                                         const Config& config) {
-  HistoryFilter every_generation;
-  every_generation.generation = 0;
-  std::map<Series, std::int64_t> looks;
-  for (const CouplingEstimate& estimate : TRY(history.Couplings(every_generation))) {
-    if (estimate.over != CouplingOver::kSteps || !estimate.evidence) continue;
-    if (!IsConfigured(config, estimate.run)) continue;
-    ++looks[{estimate.run, estimate.generation, estimate.axes}];
-  }
+  const Watched watched = TRY(WatchedBy(history, config));
+  std::vector<LookCount> looks = TRY(history.Looks());
+  std::erase_if(looks, [&](const LookCount& count) { return !watched.Holds(count); });
   std::vector<FalseAlarmBudget> budgets;
   for (const RuleConfig& rule : config.rules) {
     if (rule.kind != "phase") continue;
     FalseAlarmBudget budget{.rule = rule.name, .rate = rule.false_alarm_rate};
-    for (const auto& [series, count] : looks) {
-      if (!Watches(rule, config.axes, std::get<2>(series))) continue;
+    for (const LookCount& count : looks) {
+      if (!Watches(rule, config.axes, count.axes)) continue;
       ++budget.series;
-      budget.estimates += count;
-      budget.expected += SpentRate(rule.false_alarm_rate, count);
+      budget.estimates += count.looks;
+      budget.expected += SpentRate(rule.false_alarm_rate, count.looks);
     }
     budgets.push_back(std::move(budget));
   }

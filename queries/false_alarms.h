@@ -13,11 +13,12 @@
 
 namespace couplingd {
 
-// Of one phase rule, over the configured runs and their axis pairs, all generations.
+// Of one phase rule, over the configured runs, all generations, and their families, for every axis
+// pair.
 struct FalseAlarmBudget {
   std::string rule;
-  double rate = 0;             // declared, per 1,000 checkpoints of a run and axis pair
-  std::int64_t series = 0;     // run generations and axis pairs that it looked at
+  double rate = 0;             // declared, per 1,000 looks at one run or family and axis pair
+  std::int64_t series = 0;     // run generations, families and axis pairs that it looked at
   std::int64_t estimates = 0;  // looks taken
   double expected = 0;         // false alarms to expect at most, SpentRate over all of them
 };

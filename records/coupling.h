@@ -42,12 +42,13 @@ struct PhaseBounds {
   double bonus = 0.1;  // γ above it is a bonus
 };
 
-// How sure one window is of what the phases say: p-values of the hypothesis that it is not so
-// (coupling/phase_evidence.h). Small is sure; both sides of a bound may be open.
+// How sure the newest checkpoints are of what the phases say: p-values of the hypothesis that it is
+// not so (coupling/phase_evidence.h). Small is sure; both sides of a bound may be open.
 struct PhaseEvidence {
   double reasoning_rises = 1;
   // Truthfulness changes by less (more) than the bound times the change of reasoning: γ lies below
-  // (above) the bound if reasoning rises.
+  // (above) the bound if reasoning rises. Over a run's history, below_tax and above_bonus are those
+  // of reasoning rising as well, in the best of several windows.
   double below_tax = 1, above_tax = 1;
   double below_bonus = 1, above_bonus = 1;
   bool operator==(const PhaseEvidence&) const = default;
@@ -66,12 +67,25 @@ struct CouplingEstimate {
   double level = 0.95;
   Phase phase = Phase::kUndetermined;
   std::optional<double> p_tax, p_bonus;  // share of bootstrap replicates in the phase
-  // What decisions rest on, over steps; absent where no coupling may be claimed.
+  // What decisions rest on: over steps, and over all sizes of a family; absent where no coupling
+  // may be claimed.
   std::optional<PhaseEvidence> evidence;
   std::string method;  // "york+item-bootstrap", "york+stderr", …
   int n = 0;           // checkpoints or sizes used
   std::string
       reason;  // why there is no estimate, or why it is undetermined and what would settle it
+};
+
+// How often decisions were made from one series of estimates: the newest of a run generation or of
+// a family was a new one, with evidence. A checkpoint that is evaluated again, or a family at a
+// further number of tokens, is a look of its own.
+struct LookCount {
+  std::string family;
+  std::string run;  // empty over scale
+  int generation = 1;
+  std::string axes;
+  CouplingOver over = CouplingOver::kSteps;
+  std::int64_t looks = 0;
 };
 
 // Where the coupling changes sign, as a distribution: whether it does at all, and where.

@@ -65,7 +65,6 @@ CouplingEstimate Unclear(double at) {
 CouplingEstimate OverSizes(CouplingEstimate estimate) {
   estimate.over = CouplingOver::kScale;
   estimate.run.clear();
-  estimate.evidence.reset();
   return estimate;
 }
 
@@ -220,20 +219,37 @@ TEST(PhaseRule, HoldsOnlyAfterAsManyInARowAsItsHoldAsks) {
   EXPECT_FALSE(Evaluate(PhaseRule(3), inputs)[0].active);
 }
 
-TEST(PhaseRule, JudgesFamiliesByReplicatesOrByTheLevelOfTheIntervalWhereThereAreNone) {
+TEST(PhaseRule, HoldsTheSameRateForFamiliesAndSaysNothingOfThemWithoutEvidence) {
   RuleInputs inputs = Inputs();
   inputs.couplings = {OverSizes(Tax(1e9))};
   EXPECT_TRUE(Evaluate(PhaseRule(), inputs)[0].active);
-  inputs.couplings[0].p_tax = 0.93;
+  inputs.couplings[0].evidence->below_tax = 1e-3;  // the first look has 7e-4
   EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
-  inputs.couplings[0].p_tax = inputs.couplings[0].p_bonus = std::nullopt;
-  EXPECT_TRUE(Evaluate(PhaseRule(), inputs)[0].active);
-  inputs.couplings[0].level = 0.9;
+  inputs.couplings[0].evidence.reset();
   EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
-  // Between transition and bonus, but no tax.
-  inputs.couplings = {OverSizes(Estimate(1e9, 0.1, -0.05, 0.3, Phase::kUndetermined, 0.0, 0.6))};
+  inputs.couplings = {OverSizes(Bonus(1e9))};
   ASSERT_EQ(Evaluate(PhaseRule(), inputs).size(), 1u);
   EXPECT_FALSE(Evaluate(PhaseRule(), inputs)[0].active);
+}
+
+TEST(PhaseRule, CountsWhatWasReplacedAsLooks) {
+  RuleInputs inputs = Inputs();
+  inputs.couplings = {OverSizes(Tax(1e9))};
+  inputs.couplings[0].evidence->below_tax = 5e-5;
+  EXPECT_EQ(Evaluate(PhaseRule(), inputs).size(), 1u);
+  LookCount count{.family = "pythia", .axes = kAxes, .over = CouplingOver::kScale, .looks = 20};
+  inputs.looks = {count};
+  EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
+  inputs.looks[0].family = "another";
+  EXPECT_EQ(Evaluate(PhaseRule(), inputs).size(), 1u);
+  inputs.couplings = {Tax(8000)};
+  inputs.couplings[0].evidence->below_tax = 5e-5;
+  inputs.looks = {count};
+  EXPECT_EQ(Evaluate(PhaseRule(), inputs).size(), 1u);
+  count.run = "pythia-1b";
+  count.over = CouplingOver::kSteps;
+  inputs.looks = {count};
+  EXPECT_TRUE(Evaluate(PhaseRule(), inputs).empty());
 }
 
 TEST(PhaseRule, FollowsTheLiveGenerationAndConfiguredAxesAndListedRunsOnly) {

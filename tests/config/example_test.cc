@@ -43,7 +43,7 @@ TEST(ExampleConfig, HoldsEveryDefaultOfTheStructs) {
   EXPECT_EQ(config->coupling.bounds.tax, defaults.coupling.bounds.tax);
   EXPECT_EQ(config->runs[0].schedule.every, RunConfig().schedule.every);
   EXPECT_EQ(config->runs[0].tokens_per_step, RunConfig().tokens_per_step);
-  EXPECT_EQ(config->rules[0].probability, RuleConfig().probability);
+  EXPECT_EQ(config->rules[1].probability, RuleConfig().probability);
   EXPECT_EQ(config->rules[0].false_alarm_rate, RuleConfig().false_alarm_rate);
   EXPECT_EQ(config->rules[0].margin, RuleConfig().margin);
   EXPECT_EQ(config->rules[1].horizon, RuleConfig().horizon);

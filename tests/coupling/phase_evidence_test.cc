@@ -1,8 +1,10 @@
 // The evidence behind phase alerts: equal to an independent implementation, and held at its level.
 #include "coupling/phase_evidence.h"
 
+#include <array>
 #include <cmath>
 
+#include "coupling/local_coupling.h"
 #include "coupling/statistics.h"
 #include "tests/coupling/fixtures.h"
 #include "tests/coupling/simulation.h"
@@ -21,10 +23,9 @@ std::vector<double> Items(const JsonValue& text) {
 
 PhaseEvidence EvidenceOf(const AxisSeries& series, const VectorXd& positions, Index first) {
   const ScoreSample all = DrawScores(series, series.observations, 1, 1);
-  return MeasureEvidence(
-      WindowEvidenceInput(series.axes, SelectPlaces(all, first, positions.size() - first),
-                          positions, all.reasoning.scores, all.truthfulness.scores),
-      {});
+  return MeasureEvidence(WindowEvidenceInput(series.axes, all, 0, first, positions,
+                                             all.reasoning.scores, all.truthfulness.scores),
+                         {});
 }
 
 void ExpectClose(double actual, double expected) {
@@ -102,12 +103,11 @@ Tally CountTaxEvidence(const simulation::Trajectory& truth, const simulation::Se
     bool hit = false;
     for (Index last = 11; last < positions.size(); last += 4) {
       const Index first = std::min<Index>(last - 7, static_cast<Index>(0.56 * (last + 1)));
-      const Index count = last + 1 - first;
-      const PhaseEvidence evidence = MeasureEvidence(
-          WindowEvidenceInput(series.axes, SelectPlaces(all, first, count),
-                              positions.head(last + 1), all.reasoning.scores.head(last + 1),
-                              all.truthfulness.scores.head(last + 1)),
-          {});
+      const PhaseEvidence evidence =
+          MeasureEvidence(WindowEvidenceInput(series.axes, all, 0, first, positions.head(last + 1),
+                                              all.reasoning.scores.head(last + 1),
+                                              all.truthfulness.scores.head(last + 1)),
+                          {});
       const bool is_tax = std::max(evidence.reasoning_rises, evidence.below_tax) <= level;
       ++tally.looks;
       tally.hits += is_tax;
@@ -163,6 +163,64 @@ TEST(PhaseEvidence, TurnsItsSidesWithTheDirectionOfTime) {
   EXPECT_LT(forwards.reasoning_rises, 1e-6);
   EXPECT_NEAR(forwards.below_tax, backwards.above_tax, 1e-12);
   EXPECT_GT(backwards.reasoning_rises, 0.999);
+}
+
+TEST(CombinedEvidence, IsThatOfTheClearestWindowOverItsShareAndOfReasoningRisingInTheSameWindow) {
+  EXPECT_DOUBLE_EQ(WindowShare(0, 1), 1);
+  for (const std::size_t count : {2u, 3u}) {
+    double sum = 0;
+    for (std::size_t window = 0; window < count; ++window) sum += WindowShare(window, count);
+    EXPECT_DOUBLE_EQ(sum, 1);
+  }
+  const PhaseEvidence narrow{0.01, 0.02, 0.98, 0.001, 0.999};
+  const PhaseEvidence wide{1e-6, 1e-5, 1, 1e-9, 1};
+  const PhaseEvidence alone = CombineEvidence(std::array{narrow});
+  EXPECT_DOUBLE_EQ(alone.below_tax, 0.02);
+  EXPECT_DOUBLE_EQ(alone.above_tax, 0.98);
+  const PhaseEvidence both = CombineEvidence(std::array{narrow, wide});
+  EXPECT_DOUBLE_EQ(both.below_tax, 2e-5);
+  EXPECT_DOUBLE_EQ(both.reasoning_rises, 2e-6);
+  EXPECT_DOUBLE_EQ(both.above_tax, 0.98) << "a phase is left by the narrowest window";
+  EXPECT_DOUBLE_EQ(both.below_bonus, 0.001);
+  // Reasoning rises in one window, truthfulness falls in another: neither shows a tax.
+  const PhaseEvidence rises{1e-9, 0.4, 0.6, 0.4, 0.6}, falls{0.45, 1e-9, 1, 1e-9, 1};
+  EXPECT_GE(CombineEvidence(std::array{falls, rises}).below_tax, 0.8);
+  // What the wide window still shows has turned in the narrow one.
+  const PhaseEvidence turned{1e-4, 0.7, 0.3, 0.9, 0.1};
+  EXPECT_GE(CombineEvidence(std::array{turned, wide}).below_tax, 0.7);
+}
+
+// The same runs through the windows that a history has: at the bound they hold the level together.
+TEST(CombinedEvidence, HoldsItsLevelOverNestedWindows) {
+  int looks = 0, hits = 0;
+  for (int run = 0; run < 15; ++run) {
+    const AxisSeries series =
+        simulation::Simulate(Drift(0.6, -0.1), CouplingOver::kSteps, kNoisy, 5000 + run);
+    const auto history = CouplingHistory(series, {.replicates = 100});
+    ASSERT_TRUE(history) << history.error().Text();
+    for (const LocalCoupling& at : *history) {
+      if (!at.estimate.evidence) continue;
+      ++looks;
+      hits += at.estimate.evidence->below_tax <= 0.02;
+    }
+  }
+  EXPECT_GT(looks, 15 * 60);
+  EXPECT_LE(hits, 0.02 * looks);
+}
+
+TEST(CombinedEvidence, FindsASlowTaxThatTheNarrowestWindowAloneDoesNot) {
+  const AxisSeries series =
+      simulation::Simulate(Drift(0.5, -0.8), CouplingOver::kSteps, kNoisy, 77);
+  const auto history = CouplingHistory(series, {.replicates = 100});
+  ASSERT_TRUE(history) << history.error().Text();
+  const PhaseEvidence& newest = *history->back().estimate.evidence;
+  const auto alone = CouplingOverSteps(series, {.replicates = 100});
+  ASSERT_TRUE(alone && alone->estimate.evidence);
+  const double narrow =
+      std::max(alone->estimate.evidence->reasoning_rises, alone->estimate.evidence->below_tax);
+  const double nested = std::max(newest.reasoning_rises, newest.below_tax);
+  EXPECT_LT(nested, narrow / 100);
+  EXPECT_LT(nested, 1e-5);
 }
 
 }  // namespace

@@ -43,6 +43,21 @@ TEST(CouplingOverScale, TheDemosCuratedLadderIsABonus) {
   EXPECT_EQ(coupling->population.estimate.phase, Phase::kBonus);
 }
 
+TEST(CouplingOverScale, AllSizesTogetherAreEvidenceFromFourOnAndPairsNever) {
+  const auto web = CouplingOverScale(Family(kWeb0, 3), {});
+  ASSERT_TRUE(web);
+  ASSERT_TRUE(web->population.estimate.evidence);
+  const PhaseEvidence& tax = *web->population.estimate.evidence;
+  EXPECT_LT(std::max(tax.reasoning_rises, tax.below_tax), 1e-3);
+  EXPECT_GT(tax.above_tax, 0.99);
+  for (const LocalCoupling& pair : web->local) EXPECT_FALSE(pair.estimate.evidence);
+  AxisSeries three = Family(kWeb0, 3);
+  three.observations.resize(3);
+  const auto few = CouplingOverScale(three, {});
+  ASSERT_TRUE(few && few->population.estimate.gamma);
+  EXPECT_FALSE(few->population.estimate.evidence);
+}
+
 TEST(CouplingOverScale, LocalCouplingChangesSignInTheDemosMixedLadder) {
   const auto coupling = CouplingOverScale(Family(kMixed0, 3), {});
   ASSERT_TRUE(coupling);

@@ -69,10 +69,30 @@ TEST_F(FalseAlarmDigest, AddsUpWhatEveryRuleMaySpendOnEveryRunGenerationAndPair)
   EXPECT_NE(text.find("\"estimates\":15"), std::string::npos) << text;
 }
 
-TEST_F(FalseAlarmDigest, DoesNotCountFamiliesNorEstimatesWithoutEvidence) {
-  CouplingEstimate scale{.family = "f", .axes = AxesText(config_.axes[0])};
+TEST_F(FalseAlarmDigest, CountsEveryLookAtFamiliesAndAtCheckpointsEvaluatedAgain) {
+  ASSERT_TRUE(writer_->SaveRun({.name = "a", .family = "f"}));
+  Record("a", 1, config_.axes[0], 2);
+  CouplingEstimate again{.family = "f", .run = "a", .axes = AxesText(config_.axes[0]), .at = 2};
+  again.evidence = PhaseEvidence{.below_tax = 0.5};
+  ASSERT_TRUE(writer_->SaveCoupling(again));  // the newest step once more: a look
+  ASSERT_TRUE(writer_->SaveCoupling(again));  // the same estimate: none
+  again.at = 1;
+  ASSERT_TRUE(writer_->SaveCoupling(again));  // not the newest: none
+  CouplingEstimate scale{.family = "f", .axes = AxesText(config_.axes[0]), .at = 1e9};
   scale.over = CouplingOver::kScale;
-  ASSERT_TRUE(writer_->SaveCoupling(scale));
+  ASSERT_TRUE(writer_->SaveCoupling(scale));  // without evidence
+  for (const double p_value : {0.5, 0.2, 0.1}) {
+    scale.evidence = PhaseEvidence{.below_tax = p_value};
+    ASSERT_TRUE(writer_->SaveCoupling(scale));
+  }
+  const auto budgets = FalseAlarmBudgets(writer_->reader(), config_);
+  ASSERT_TRUE(budgets);
+  EXPECT_EQ((*budgets)[0].series, 2);
+  EXPECT_EQ((*budgets)[0].estimates, 3 + 3);
+  EXPECT_DOUBLE_EQ((*budgets)[0].expected, 2 * SpentRate(0.01, 3));
+}
+
+TEST_F(FalseAlarmDigest, DoesNotCountEstimatesWithoutEvidence) {
   CouplingEstimate open{.family = "f", .run = "a", .axes = AxesText(config_.axes[0])};
   ASSERT_TRUE(writer_->SaveCoupling(open));
   const auto budgets = FalseAlarmBudgets(writer_->reader(), config_);
