@@ -5,14 +5,17 @@
 #include "alerts/false_alarms.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <boost/math/distributions/beta.hpp>
 #include <iostream>
+#include <numeric>
 #include <thread>
 
+#include "bench/simulated_families.h"
 #include "bench/simulated_runs.h"
 #include "config/config.h"
 #include "coupling/local_coupling.h"
@@ -22,7 +25,7 @@ namespace couplingd::simulated {
 namespace {
 
 struct Options {
-  std::string items = "bench/data/items.csv";
+  std::vector<std::string> items = {"bench/data/items.csv", "bench/data/smollm2_items.csv"};
   std::string trajectories = "../shared/data/pythia/lm-eval";
   int runs = 2000;
   int threads = 2;
@@ -33,8 +36,9 @@ struct Options {
   Setting setting;
 };
 
-constexpr std::size_t kRules = 3;
-constexpr const char* kRuleNames[kRules] = {"point estimate", "95 % interval", "declared rate"};
+constexpr std::size_t kRules = 4;
+constexpr const char* kRuleNames[kRules] = {"point estimate", "95 % interval", "narrowest window",
+                                            "declared rate"};
 constexpr double kNaiveBound = -0.1;
 constexpr double kInIntervalLevel = 0.025;  // a 95 % interval lies on one side
 
@@ -51,12 +55,35 @@ struct RunOutcome {
   int change = 0;
 };
 
-std::array<bool, kRules> Fires(const Look& look, int looks, const Options& options) {
-  const PhaseEvidence evidence = MeasureEvidence(look.input, {});
+// What a rule says at one look, and whether it is so in the window that it looked at.
+struct Verdict {
+  bool fires = false;
+  bool is_tax = false;
+};
+
+double TaxEvidence(const PhaseEvidence& evidence) {
+  return std::max(evidence.reasoning_rises, evidence.below_tax);
+}
+
+std::array<Verdict, kRules> Judge(const Look& look, int looks, const Options& options) {
+  std::vector<PhaseEvidence> windows;
+  for (const WindowLook& window : look.windows) {
+    windows.push_back(MeasureEvidence(window.input, {}));
+  }
   const double level = LevelBeyond(LookLevel(options.rate, looks), options.margin);
-  const double p_value = std::max(evidence.reasoning_rises, evidence.below_tax);
-  return {look.seen_truthfulness / look.seen_reasoning < kNaiveBound, p_value <= kInIntervalLevel,
-          p_value <= level};
+  std::size_t clearest = 0;
+  for (std::size_t w = 1; w < windows.size(); ++w) {
+    const auto weighed = [&](std::size_t window) {
+      return TaxEvidence(windows[window]) / WindowShare(window, windows.size());
+    };
+    if (weighed(w) < weighed(clearest)) clearest = w;
+  }
+  const WindowLook& narrowest = look.windows[0];
+  const bool is_tax = narrowest.IsTax();
+  return {Verdict{narrowest.seen_truthfulness / narrowest.seen_reasoning < kNaiveBound, is_tax},
+          Verdict{TaxEvidence(windows[0]) <= kInIntervalLevel, is_tax},
+          Verdict{TaxEvidence(windows[0]) <= level, is_tax},
+          Verdict{TaxEvidence(CombineEvidence(windows)) <= level, look.windows[clearest].IsTax()}};
 }
 
 RunOutcome Watch(Run& run, const Options& options) {
@@ -64,34 +91,42 @@ RunOutcome Watch(Run& run, const Options& options) {
   Look look;
   for (int k = 1; k <= options.setting.checkpoints; ++k) {
     if (!run.Next(look)) continue;
-    const std::array<bool, kRules> fires = Fires(look, ++outcome.looks, options);
-    const bool is_tax = look.IsTax();
-    if (is_tax && k > outcome.change && outcome.first_tax == 0) outcome.first_tax = k;
+    const std::array<Verdict, kRules> verdicts = Judge(look, ++outcome.looks, options);
+    const bool is_after = k > outcome.change;
+    if (look.windows[0].IsTax() && is_after && outcome.first_tax == 0) outcome.first_tax = k;
     for (std::size_t rule = 0; rule < kRules; ++rule) {
-      if (!fires[rule]) continue;
+      if (!verdicts[rule].fires) continue;
       Outcome& done = outcome.rules[rule];
+      const bool is_tax = verdicts[rule].is_tax;
       if (!is_tax && done.false_alarm == 0) done.false_alarm = k;
-      if (is_tax && k > outcome.change && done.detection == 0) done.detection = k;
+      if (is_tax && is_after && done.detection == 0) done.detection = k;
     }
   }
   return outcome;
 }
 
-std::vector<RunOutcome> WatchAll(const ItemPool& pool, const std::vector<Curve>& curves,
-                                 Scenario scenario, const Options& options) {
-  std::vector<RunOutcome> outcomes(static_cast<std::size_t>(options.runs));
+// Work(i) for every run, on all threads.
+template <typename Work>
+void ForEachRun(const Options& options, Work work) {
   std::atomic<int> next{0};
-  const auto work = [&] {
-    for (int i = next++; i < options.runs; i = next++) {
-      Run run(pool, curves, scenario, options.setting,
-              options.seed * 1'000'003 + static_cast<std::uint64_t>(i));
-      outcomes[static_cast<std::size_t>(i)] = Watch(run, options);
-    }
+  const auto loop = [&] {
+    for (int i = next++; i < options.runs; i = next++) work(static_cast<std::size_t>(i));
   };
   std::vector<std::jthread> threads;
-  for (int i = 1; i < options.threads; ++i) threads.emplace_back(work);
-  work();
-  threads.clear();
+  for (int i = 1; i < options.threads; ++i) threads.emplace_back(loop);
+  loop();
+}
+
+// Runs take the pools of items in turn.
+std::vector<RunOutcome> WatchAll(const std::vector<ItemPool>& pools,
+                                 const std::vector<Curve>& curves, Scenario scenario,
+                                 const Options& options) {
+  std::vector<RunOutcome> outcomes(static_cast<std::size_t>(options.runs));
+  ForEachRun(options, [&](std::size_t i) {
+    Run run(pools[i % pools.size()], curves, scenario, options.setting,
+            options.seed * 1'000'003 + i);
+    outcomes[i] = Watch(run, options);
+  });
   return outcomes;
 }
 
@@ -114,11 +149,14 @@ void PrintFalseAlarms(const char* title, const std::vector<RunOutcome>& outcomes
   fmt::print("{}\n", title);
   const double declared = SpentRate(options.rate, outcomes.front().looks);
   for (std::size_t rule = 0; rule < kRules; ++rule) {
-    const auto hits = std::ranges::count_if(
-        outcomes, [&](const RunOutcome& run) { return run.rules[rule].false_alarm > 0; });
+    std::vector<int> hits(options.items.size());
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      hits[i % hits.size()] += outcomes[i].rules[rule].false_alarm > 0;
+    }
     const bool is_declared = rule + 1 == kRules;
-    fmt::print("  {:<16} runs with a false alarm {}{}\n", kRuleNames[rule],
-               SharesText(static_cast<int>(hits), options.runs),
+    fmt::print("  {:<16} runs with a false alarm {}   of each item file {}{}\n", kRuleNames[rule],
+               SharesText(std::accumulate(hits.begin(), hits.end(), 0), options.runs),
+               fmt::join(hits, " + "),
                is_declared ? fmt::format("   declared {:g} %", 100 * declared) : "");
   }
 }
@@ -155,6 +193,49 @@ void PrintDetections(const std::vector<RunOutcome>& outcomes) {
   }
 }
 
+// Families have one window: all of their sizes.
+constexpr const char* kFamilyRules[] = {"point estimate", "95 % interval", "declared rate"};
+
+struct FamilyOutcome {
+  std::array<int, std::size(kFamilyRules)> fired{};  // first look, 0: never
+};
+
+FamilyOutcome WatchFamily(Family& family, const FamilySetting& setting, const Options& options) {
+  FamilyOutcome outcome;
+  for (int k = 1; k <= setting.looks; ++k) {
+    const WindowLook look = family.Next();
+    const double p_value = TaxEvidence(MeasureEvidence(look.input, {}));
+    const double level = LevelBeyond(LookLevel(options.rate, k), options.margin);
+    const bool fires[] = {look.seen_truthfulness / look.seen_reasoning < kNaiveBound,
+                          p_value <= kInIntervalLevel, p_value <= level};
+    for (std::size_t rule = 0; rule < outcome.fired.size(); ++rule) {
+      if (fires[rule] && outcome.fired[rule] == 0) outcome.fired[rule] = k;
+    }
+  }
+  return outcome;
+}
+
+void PrintFamilies(const char* title, const std::vector<ItemPool>& pools,
+                   const std::vector<Ladder>& ladders, const FamilySetting& setting,
+                   const Options& options) {
+  std::vector<FamilyOutcome> outcomes(static_cast<std::size_t>(options.runs));
+  ForEachRun(options, [&](std::size_t i) {
+    Family family(pools[i % pools.size()], ladders, setting, options.seed * 2'000'003 + i);
+    outcomes[i] = WatchFamily(family, setting, options);
+  });
+  fmt::print("{}\n", title);
+  for (std::size_t rule = 0; rule < std::size(kFamilyRules); ++rule) {
+    const auto fired = std::ranges::count_if(
+        outcomes, [&](const FamilyOutcome& outcome) { return outcome.fired[rule] > 0; });
+    const bool is_declared = rule + 1 == std::size(kFamilyRules);
+    fmt::print("  {:<16} families that it fires for {}{}\n", kFamilyRules[rule],
+               SharesText(static_cast<int>(fired), options.runs),
+               is_declared ? fmt::format("   declared {:.2g} %",
+                                         100 * SpentRate(options.rate, setting.looks))
+                           : "");
+  }
+}
+
 // The former rule asked EstimateWindow: the whole interval in the phase, 95 % of the replicates
 // there, reasoning moved. Its closed form above stands in for it on all runs.
 Status CompareWithBootstrap(const ItemPool& pool, const std::vector<Curve>& curves,
@@ -178,9 +259,8 @@ Status CompareWithBootstrap(const ItemPool& pool, const std::vector<Curve>& curv
       coupling.replicates = 400;
       const CouplingEstimate estimate = TRY(CouplingOverSteps(series, coupling)).estimate;
       const bool by_bootstrap = estimate.phase == Phase::kTax && estimate.p_tax.value_or(0) >= 0.95;
-      const PhaseEvidence evidence = MeasureEvidence(look.input, {});
       const bool by_evidence =
-          std::max(evidence.reasoning_rises, evidence.below_tax) <= kInIntervalLevel;
+          TaxEvidence(MeasureEvidence(look.windows[0].input, {})) <= kInIntervalLevel;
       agree += by_bootstrap == by_evidence;
       bootstrap += by_bootstrap;
       closed += by_evidence;
@@ -198,27 +278,42 @@ Status CompareWithBootstrap(const ItemPool& pool, const std::vector<Curve>& curv
 Status Bench(const Options& options) {
   int files = 0;
   const std::vector<Curve> curves = TRY(ReadCurves(options.trajectories, files));
-  const ItemPool pool = TRY(ReadItems(options.items));
+  std::vector<ItemPool> pools;
+  std::size_t items = 0;
+  for (const std::string& path : options.items) {
+    pools.push_back(TRY(ReadItems(path)));
+    items += pools.back().reasoning.items.size() + pools.back().truthfulness.items.size();
+  }
   const Setting& setting = options.setting;
   fmt::print(
-      "{} runs of {} checkpoints for each scenario; {} + {} items drawn from {} in {};\nreasoning "
+      "{} runs of {} checkpoints for each scenario; {} + {} items drawn from {} in {} by "
+      "turns;\nreasoning "
       "along {} curves of {} "
       "Pythia files; checkpoint noise {:g} points, autocorrelation {:g}; seed {}.\nIntervals: "
       "Clopper-Pearson, 95 %.\n\n",
-      options.runs, setting.checkpoints, setting.reasoning_items, setting.truthfulness_items,
-      pool.reasoning.items.size() + pool.truthfulness.items.size(), options.items, curves.size(),
-      files, 100 * setting.checkpoint_noise, setting.autocorrelation, options.seed);
+      options.runs, setting.checkpoints, setting.reasoning_items, setting.truthfulness_items, items,
+      fmt::join(options.items, " and "), curves.size(), files, 100 * setting.checkpoint_noise,
+      setting.autocorrelation, options.seed);
   const std::pair<Scenario, const char*> quiet[] = {
       {Scenario::kNoChange, "No change"},
       {Scenario::kDrift, "Both axes drift, γ between -0.1 and 0.5"},
       {Scenario::kOnTheBound, "Both axes drift, γ on the bound of -0.1 (the worst case)"}};
   for (const auto& [scenario, title] : quiet) {
-    PrintFalseAlarms(title, WatchAll(pool, curves, scenario, options), options);
+    PrintFalseAlarms(title, WatchAll(pools, curves, scenario, options), options);
   }
-  const auto turned = WatchAll(pool, curves, Scenario::kSignChange, options);
+  const auto turned = WatchAll(pools, curves, Scenario::kSignChange, options);
   PrintFalseAlarms("γ turns from 0.3 to -0.8 after 5 to 20 % of the run", turned, options);
   PrintDetections(turned);
-  return CompareWithBootstrap(pool, curves, options);
+  const std::vector<Ladder> ladders = TRY(ReadLadders(options.trajectories));
+  FamilySetting family;
+  const std::string looks =
+      fmt::format("4 to 8 sizes at {} numbers of tokens, training seeds {:g} points apart",
+                  family.looks, 100 * family.size_noise);
+  PrintFamilies(fmt::format("\nFamilies, {}, γ on the bound of -0.1", looks).c_str(), pools,
+                ladders, family, options);
+  family.gamma = -0.6;
+  PrintFamilies("The same, γ of -0.6: families found", pools, ladders, family, options);
+  return CompareWithBootstrap(pools[0], curves, options);
 }
 
 }  // namespace
@@ -229,7 +324,8 @@ int main(int argc, char** argv) {
   Options options;
   options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   CLI::App app("Measures false alarms and delays of phase rules on simulated runs");
-  app.add_option("--items", options.items, "Items (bench/oracle/item_fixture.py)")
+  app.add_option("--items", options.items,
+                 "Files of items (bench/oracle/item_fixture.py), taken in turn")
       ->capture_default_str();
   app.add_option("--trajectories", options.trajectories, "lm-eval results of Pythia")
       ->capture_default_str();

@@ -10,7 +10,8 @@
 #include <map>
 
 #include "base/json.h"
-#include "coupling/random.h"
+#include "base/random.h"
+#include "bench/item_draws.h"
 #include "coupling/statistics.h"
 
 namespace couplingd::simulated {
@@ -23,59 +24,34 @@ constexpr double kTaxBound = -0.1;
 constexpr double kKnots = 4;  // of the slow wandering, per decade
 constexpr int kWindow = 8, kFewest = 4;
 constexpr double kDecades = 0.25;
-constexpr double kLeastScore = 0.02;
+constexpr std::size_t kWindows = 1 + std::size(kNestedWidths);
 
-double NormalShare(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
-
-// NormalShare by table: it is asked for every item at every checkpoint.
-class ShareTable {
- public:
-  ShareTable() {
-    for (std::size_t i = 0; i < shares_.size(); ++i) {
-      shares_[i] = static_cast<float>(NormalShare(static_cast<double>(i) / kPerUnit - kReach));
-    }
-  }
-  float operator()(double z) const {
-    const double place = std::clamp((z + kReach) * kPerUnit, 0.0, 2 * kReach * kPerUnit);
-    return shares_[static_cast<std::size_t>(place)];
-  }
-
- private:
-  static constexpr double kReach = 6, kPerUnit = 512;
-  std::array<float, static_cast<std::size_t>(2 * kReach * kPerUnit) + 1> shares_;
-};
-
-const ShareTable& Share() {
-  static const ShareTable table;
-  return table;
+double WindowDecades(std::size_t window) {
+  return window == 0 ? kDecades : kDecades * kNestedWidths[window - 1];
 }
 
+constexpr double kLeastScore = 0.02;
+
+// As far as every item is all but certain, and finer where scores change.
 void SetLevels(AxisPool& pool) {
-  for (double level = -12; level <= 12; level += 0.05) {
+  constexpr double kSteps = 4000, kLeastRise = 1e-6;
+  double reach = 0;
+  for (const Item& item : pool.items) {
+    reach = std::max(reach, std::abs(item.margin) + 5 * std::hypot(item.slow, item.fast));
+  }
+  for (double step = -kSteps; step <= kSteps; ++step) {
+    const double share = step / kSteps, level = reach * share * std::abs(share);
     double sum = 0;
     for (const Item& item : pool.items) {
       sum += NormalShare((item.margin + level) / std::hypot(item.slow, item.fast));
     }
-    pool.level_of_score.places.push_back(sum / static_cast<double>(pool.items.size()));
-    pool.level_of_score.values.push_back(level);
+    const double score = sum / static_cast<double>(pool.items.size());
+    auto& [places, values] = pool.level_of_score;
+    if (!places.empty() && score < places.back() + kLeastRise) continue;
+    places.push_back(score);
+    values.push_back(level);
   }
 }
-
-// SplitMix64: one draw per item and checkpoint has to be cheap.
-class FastBits {
- public:
-  explicit FastBits(std::uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15ull + 1) {}
-  float Uniform() {
-    state_ += 0x9e3779b97f4a7c15ull;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return static_cast<float>((z ^ (z >> 31)) >> 40) * 0x1p-24f;
-  }
-
- private:
-  std::uint64_t state_;
-};
 
 // One axis: its items, their scores so far, and the moments that the sampling error is made of.
 class Axis {
@@ -89,8 +65,8 @@ class Axis {
     to_.resize(items_.size());
     DrawKnot(from_);
     DrawKnot(to_);
-    sums_.assign(items_.size(), 0);
-    moments_.assign(items_.size(), 0);
+    for (auto& of_window : sums_) of_window.assign(items_.size(), 0);
+    for (auto& of_window : moments_) of_window.assign(items_.size(), 0);
   }
 
   // Scores all items of the next checkpoint at `position`, whose expected score is `score`.
@@ -111,27 +87,21 @@ class Axis {
       drawn[i] = bits_.Uniform() < Share()(margin / items_[i].fast);
       right += drawn[i];
     }
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      sums_[i] += drawn[i];
-      moments_[i] += position * drawn[i];
-    }
+    for (std::size_t w = 0; w < kWindows; ++w) Count(w, drawn, 1, position);
     if (scores_.size() >= 3) AddRough();
     return right / static_cast<double>(items_.size());
   }
 
-  // Takes checkpoint k at `position` out of the window.
-  void Drop(std::size_t k, double position) {
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      sums_[i] -= scores_[k][i];
-      moments_[i] -= position * scores_[k][i];
-    }
+  // Takes checkpoint k at `position` out of a window.
+  void Drop(std::size_t window, std::size_t k, double position) {
+    Count(window, scores_[k], -1, position);
   }
 
-  // Variance of the mean of Σ scale (position − centre) score.
-  double ChangeVariance(double scale, double centre) const {
+  // Variance of the mean of Σ scale (position − centre) score over a window.
+  double ChangeVariance(std::size_t window, double scale, double centre) const {
     double sum = 0, squares = 0;
     for (std::size_t i = 0; i < items_.size(); ++i) {
-      const double change = moments_[i] - centre * sums_[i];
+      const double change = moments_[window][i] - centre * sums_[window][i];
       sum += change;
       squares += change * change;
     }
@@ -148,6 +118,16 @@ class Axis {
 
  private:
   static constexpr double kNowhere = -1e9;
+
+  void Count(std::size_t window, const std::vector<std::uint8_t>& scores, double sign,
+             double position) {
+    const double moment = sign * position;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      const double score = scores[i];
+      sums_[window][i] += sign * score;
+      moments_[window][i] += moment * score;
+    }
+  }
 
   void DrawKnot(std::vector<double>& knot) {
     for (std::size_t i = 0; i < items_.size(); ++i) knot[i] = items_[i].slow * random_.Normal();
@@ -174,8 +154,8 @@ class Axis {
   std::vector<Item> items_;
   std::vector<double> from_, to_;  // slow wandering at the knots around the place
   double knot_ = kNowhere;
-  std::vector<std::vector<std::uint8_t>> scores_;  // per checkpoint
-  std::vector<double> sums_, moments_;             // per item, over the window
+  std::vector<std::vector<std::uint8_t>> scores_;             // per checkpoint
+  std::array<std::vector<double>, kWindows> sums_, moments_;  // per item, over each window
   std::vector<double> rough_;
 };
 
@@ -217,7 +197,7 @@ double Curve::At(double place) const {
   return values[i - 1] + share * (values[i] - values[i - 1]);
 }
 
-Result<std::vector<Curve>> ReadCurves(const std::string& directory, int& files) {
+Result<std::vector<NamedCurve>> ReadNamedCurves(const std::string& directory, int& files) {
   std::error_code error;
   std::map<std::pair<std::string, std::string>, std::map<double, double>> scores;
   files = 0;
@@ -233,11 +213,11 @@ Result<std::vector<Curve>> ReadCurves(const std::string& directory, int& files) 
     for (const char* task : {"lambada_openai", "arc_easy", "piqa", "sciq", "winogrande"}) {
       const JsonValue* found = FindMember(*results, task);
       if (!found || step < 1) continue;
-      scores[{entry.path().parent_path().string(), task}][std::log10(step)] =
+      scores[{entry.path().parent_path().filename().string(), task}][std::log10(step)] =
           TRY(GetDouble(*found, "acc", path));
     }
   }
-  std::vector<Curve> curves;
+  std::vector<NamedCurve> curves;
   for (const auto& [name, steps] : scores) {
     Curve raw;
     for (const auto& [position, score] : steps) {
@@ -248,11 +228,20 @@ Result<std::vector<Curve>> ReadCurves(const std::string& directory, int& files) 
     for (std::size_t k = 1; k + 1 < raw.values.size(); ++k) {
       smooth.values[k] = (raw.values[k - 1] + raw.values[k] + raw.values[k + 1]) / 3;
     }
-    if (smooth.values.size() >= 4) curves.push_back(std::move(smooth));
+    if (smooth.values.size() < 4) continue;
+    curves.push_back({.model = name.first, .task = name.second, .curve = std::move(smooth)});
   }
   if (!curves.empty()) return curves;
   return Fail(ErrorKind::kNotFound, fmt::format("no lm-eval results of Pythia in {}", directory),
               "name the folder with --trajectories");
+}
+
+Result<std::vector<Curve>> ReadCurves(const std::string& directory, int& files) {
+  std::vector<Curve> curves;
+  for (NamedCurve& one : TRY(ReadNamedCurves(directory, files))) {
+    curves.push_back(std::move(one.curve));
+  }
+  return curves;
 }
 
 struct Run::State {
@@ -264,7 +253,8 @@ struct Run::State {
   int change = 0;
   double gamma_before = 0, gamma_after = 0, start = 0.5;
   double noise_r = 0, noise_t = 0;
-  Index drawn = 0, first = 0;
+  Index drawn = 0;
+  std::array<Index, kWindows> first{};
   VectorXd positions, seen_r, seen_t, true_r, true_t;
 
   double TrueReasoning(Index k) const {
@@ -276,11 +266,52 @@ struct Run::State {
     const double begin = true_r[0], turn = true_r[std::min<Index>(change, k)];
     return start + gamma_before * (turn - begin) + gamma_after * (true_r[k] - turn);
   }
+  // Lets go of the checkpoints that the window ending at k does not need.
+  void Shorten(std::size_t window, Index k) {
+    const double reach = positions[k] - WindowDecades(window);
+    const Index newest = std::max<Index>(0, k + 1 - kWindow);
+    Index& begin = first[window];
+    while (begin < newest && positions[begin + 1] <= reach) {
+      reasoning.Drop(window, static_cast<std::size_t>(begin), positions[begin]);
+      truthfulness.Drop(window, static_cast<std::size_t>(begin), positions[begin]);
+      ++begin;
+    }
+  }
+  WindowLook At(std::size_t window, Index k) const;
   double NextNoise(double before) {
     const double rho = setting.autocorrelation;
     return rho * before + std::sqrt(1 - rho * rho) * setting.checkpoint_noise * random.Normal();
   }
 };
+
+WindowLook Run::State::At(std::size_t window, Index k) const {
+  const Index begin = first[window], count = k + 1 - begin;
+  const VectorXd x = positions.segment(begin, count);
+  const VectorXd contrast = TrendContrast(x);
+  const double scale = contrast[count - 1] / (x[count - 1] - x.mean());
+  const auto from = static_cast<std::size_t>(begin), to = static_cast<std::size_t>(k);
+  WindowLook look{.input = {.positions = positions.head(k + 1),
+                            .reasoning = seen_r.head(k + 1),
+                            .truthfulness = seen_t.head(k + 1),
+                            .first = begin,
+                            .change = {reasoning.ChangeVariance(window, scale, x.mean()),
+                                       truthfulness.ChangeVariance(window, scale, x.mean()), 0},
+                            .rough = {reasoning.RoughVariance(from, to),
+                                      truthfulness.RoughVariance(from, to), 0},
+                            .units = std::min(setting.reasoning_items, setting.truthfulness_items),
+                            .reasoning_step = 0.5 / setting.reasoning_items,
+                            .truthfulness_step = 0.5 / setting.truthfulness_items,
+                            .reasoning_noise = 0.01,
+                            .truthfulness_noise = 0.01}};
+  const auto change = [&](const VectorXd& scores) {
+    return contrast.dot(scores.segment(begin, count));
+  };
+  look.true_reasoning = change(true_r);
+  look.true_contrast = change(true_t) - kTaxBound * look.true_reasoning;
+  look.seen_reasoning = change(seen_r);
+  look.seen_truthfulness = change(seen_t);
+  return look;
+}
 
 Run::Run(const ItemPool& pool, const std::vector<Curve>& curves, Scenario scenario,
          const Setting& setting, std::uint64_t seed)
@@ -324,40 +355,15 @@ bool Run::Next(Look& look) {
   s.seen_r[k] = s.reasoning.Draw(s.positions[k], seen(s.true_r[k] + s.noise_r));
   s.seen_t[k] = s.truthfulness.Draw(s.positions[k], seen(s.true_t[k] + s.noise_t));
 
-  const double reach = s.positions[k] - kDecades;
-  const Index newest = std::max<Index>(0, k + 1 - kWindow);
-  while (s.first < newest && s.positions[s.first + 1] <= reach) {
-    s.reasoning.Drop(static_cast<std::size_t>(s.first), s.positions[s.first]);
-    s.truthfulness.Drop(static_cast<std::size_t>(s.first), s.positions[s.first]);
-    ++s.first;
+  look.windows.clear();
+  for (std::size_t w = 0; w < kWindows; ++w) {
+    s.Shorten(w, k);
+    const double reach = s.positions[k] - WindowDecades(w);
+    const Index first = s.first[w];
+    const bool is_enough = k + 1 - first >= kFewest && s.positions[first] <= reach;
+    if (is_enough && (w == 0 || first < s.first[w - 1])) look.windows.push_back(s.At(w, k));
+    if (look.windows.empty()) return false;
   }
-  const Index count = k + 1 - s.first;
-  if (count < kFewest || s.positions[s.first] > reach) return false;
-
-  const VectorXd x = s.positions.segment(s.first, count);
-  const VectorXd contrast = TrendContrast(x);
-  const double scale = contrast[count - 1] / (x[count - 1] - x.mean());
-  const auto first = static_cast<std::size_t>(s.first), last = static_cast<std::size_t>(k);
-  look.input = {.positions = s.positions.head(k + 1),
-                .reasoning = s.seen_r.head(k + 1),
-                .truthfulness = s.seen_t.head(k + 1),
-                .first = s.first,
-                .change = {s.reasoning.ChangeVariance(scale, x.mean()),
-                           s.truthfulness.ChangeVariance(scale, x.mean()), 0},
-                .rough = {s.reasoning.RoughVariance(first, last),
-                          s.truthfulness.RoughVariance(first, last), 0},
-                .units = std::min(s.setting.reasoning_items, s.setting.truthfulness_items),
-                .reasoning_step = 0.5 / s.setting.reasoning_items,
-                .truthfulness_step = 0.5 / s.setting.truthfulness_items,
-                .reasoning_noise = 0.01,
-                .truthfulness_noise = 0.01};
-  const auto change = [&](const VectorXd& scores) {
-    return contrast.dot(scores.segment(s.first, count));
-  };
-  look.true_reasoning = change(s.true_r);
-  look.true_contrast = change(s.true_t) - kTaxBound * look.true_reasoning;
-  look.seen_reasoning = change(s.seen_r);
-  look.seen_truthfulness = change(s.seen_t);
   return true;
 }
 

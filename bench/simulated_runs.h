@@ -39,6 +39,11 @@ Result<ItemPool> ReadItems(const std::string& path);
 // Accuracies over log10 of the step of lambada_openai, arc_easy, piqa, sciq and winogrande, of
 // every size below `directory` (lm-eval results, pythia-SIZE/SIZE_stepN.json), means of three
 // neighbouring steps. `files` counts what was read.
+struct NamedCurve {
+  std::string model, task;  // "pythia-1.4b", "piqa"
+  Curve curve;
+};
+Result<std::vector<NamedCurve>> ReadNamedCurves(const std::string& directory, int& files);
 Result<std::vector<Curve>> ReadCurves(const std::string& directory, int& files);
 
 enum class Scenario { kNoChange, kDrift, kOnTheBound, kSignChange };
@@ -51,8 +56,8 @@ struct Setting {
   double autocorrelation = 0.5;     // of that shift between neighbouring checkpoints
 };
 
-// What is seen at one checkpoint, and what is true there.
-struct Look {
+// What is seen in one window, and what is true there.
+struct WindowLook {
   EvidenceInput input;
   double true_reasoning = 0, true_contrast = 0;  // changes along the window's trend; of T + 0.1 R
   double seen_reasoning = 0, seen_truthfulness = 0;
@@ -60,8 +65,14 @@ struct Look {
   bool IsTax() const { return true_reasoning > 0 && true_contrast < 0; }
 };
 
+// The windows that end at one checkpoint, narrowest first.
+struct Look {
+  std::vector<WindowLook> windows;
+};
+
 // One run, checkpoint after checkpoint; windows as CouplingHistory makes them (8 checkpoints, at
-// least 4, a quarter of a decade). The same seed gives the same run.
+// least 4, a quarter of a decade, and those 2 and 4 times as wide). The same seed gives the same
+// run.
 class Run {
  public:
   Run(const ItemPool& pool, const std::vector<Curve>& curves, Scenario scenario,

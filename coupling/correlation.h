@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
 #include "base/random.h"
+#include "base/result.h"
 #include "coupling/statistics.h"
 
 namespace couplingd {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "coupling/observation.h"
 #include "base/random.h"
+#include "coupling/observation.h"
 #include "coupling/score_sample.h"
 #include "records/coupling.h"
 

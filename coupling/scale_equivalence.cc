@@ -6,8 +6,8 @@
 #include <cmath>
 #include <map>
 
-#include "coupling/correlation.h"
 #include "base/random.h"
+#include "coupling/correlation.h"
 
 namespace couplingd {
 namespace {

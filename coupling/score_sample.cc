@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "coupling/item_statistics.h"
 #include "base/random.h"
+#include "coupling/item_statistics.h"
 
 namespace couplingd {
 namespace {

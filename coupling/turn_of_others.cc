@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "coupling/crossing.h"
 #include "base/random.h"
+#include "coupling/crossing.h"
 
 namespace couplingd {
 namespace {

@@ -7,8 +7,8 @@
 #include <limits>
 #include <numbers>
 
-#include "coupling/phase.h"
 #include "base/random.h"
+#include "coupling/phase.h"
 #include "coupling/statistics.h"
 #include "coupling/york.h"
 

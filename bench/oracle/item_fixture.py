@@ -2,13 +2,20 @@
 """How hard the items of real evaluations are and how much each wanders between checkpoints, for bench/false-alarms.
 
     python bench/oracle/item_fixture.py STATE_DIRECTORY bench/data/items.csv web-64 curated-64 …
+    python bench/oracle/item_fixture.py --samples NAME bench/data/items.csv bench/data/NAME_items.csv samples_*.jsonl
 
-Reads the score files of a couplingd store. An item's margin is the log-likelihood of its right choice less the best
-wrong one, in nats; the common level of a checkpoint (the median over items) is taken out. Per item: `margin`, the mean over
-the checkpoints; `fast`, the standard deviation of what is independent between neighbouring checkpoints (each against the
+The first form reads the score files of a couplingd store. An item's margin is the log-likelihood of its right choice less the
+best wrong one, in nats; the common level of a checkpoint (the median over items) is taken out. Per item: `margin`, the mean
+over the checkpoints; `fast`, the standard deviation of what is independent between neighbouring checkpoints (each against the
 line between its neighbours); `slow`, that of the rest.
+
+The second form reads the items of one checkpoint from `couplingctl evaluate --samples` (truthfulqa_mc1 is truthfulness, all
+other tasks are reasoning; truthfulqa_mc2 has no right choice and is left out). One checkpoint does not show how its items wander:
+each takes `slow` and `fast` from the item of the same rank among those of the first form, scaled by how much wider its axis is
+spread (the median distance from the median).
 """
 import csv
+import json
 import sqlite3
 import struct
 import sys
@@ -53,7 +60,49 @@ def margins(path, golds):
     return result
 
 
+def of_samples(paths):
+    margins = {"reasoning": [], "truthfulness": []}
+    for path in paths:
+        for line in open(path):
+            row = json.loads(line)
+            if row["task"] == "truthfulqa_mc2":
+                continue
+            scores, gold = [float(score[0]) for score in row["filtered_resps"]], int(row["target"])
+            axis = "truthfulness" if row["task"].startswith("truthfulqa") else "reasoning"
+            margins[axis].append(scores[gold] - max(v for i, v in enumerate(scores) if i != gold))
+    return {axis: np.sort(np.array(values) - np.median(values)) for axis, values in margins.items()}
+
+
+def spread(values):
+    return np.median(np.abs(values - np.median(values)))
+
+
+def rows_like(name, margins, known):
+    rows = []
+    for axis, values in margins.items():
+        like = sorted((float(r["margin"]), float(r["slow"]), float(r["fast"])) for r in known if r["source"].endswith(":" + axis))
+        like = np.array(like)
+        wider = spread(values) / spread(like[:, 0])
+        ranks = np.round(np.linspace(0, len(like) - 1, len(values))).astype(int)
+        for margin, (_, slow, fast) in zip(values, like[ranks]):
+            rows.append([f"{name}:{axis}"] + [f"{v:.2f}" for v in (margin, wider * slow, wider * fast)])
+    return rows
+
+
+def write(out, rows):
+    with open(out, "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["source", "margin", "slow", "fast"])
+        writer.writerows(rows)
+
+
 def main():
+    if sys.argv[1] == "--samples":
+        name, known, out, paths = sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:]
+        rows = rows_like(name, of_samples(paths), list(csv.DictReader(open(known))))
+        write(out, rows)
+        print(f"{len(rows)} items of {name}")
+        return
     state, out, runs = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
     database = sqlite3.connect(f"file:{state}/history.db?mode=ro", uri=True)
     rows = []
@@ -73,10 +122,7 @@ def main():
             slow = np.maximum(np.var(table, axis=0, ddof=1) - fast, 0)
             for values in zip(table.mean(axis=0), np.sqrt(slow), np.sqrt(fast)):
                 rows.append([f"{run}:{task}"] + [f"{v:.2f}" for v in values])
-    with open(out, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["source", "margin", "slow", "fast"])
-        writer.writerows(rows)
+    write(out, rows)
     print(f"{len(rows)} items of {len(runs)} runs")
 
 

@@ -7,8 +7,8 @@
 #include <limits>
 #include <numeric>
 
-#include "coupling/correlation.h"
 #include "base/random.h"
+#include "coupling/correlation.h"
 
 namespace couplingd {
 namespace {

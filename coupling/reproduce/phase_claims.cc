@@ -4,10 +4,10 @@
 #include <cmath>
 #include <optional>
 
+#include "base/random.h"
 #include "coupling/effective_dimension.h"
 #include "coupling/isocline.h"
 #include "coupling/phase.h"
-#include "base/random.h"
 #include "coupling/reproduce/lever_claims.h"
 
 namespace couplingd {

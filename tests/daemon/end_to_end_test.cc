@@ -387,6 +387,50 @@ TEST_F(EndToEnd, APreservedCheckpointIsEvaluatedAndLeavesNothingBehind) {
   EXPECT_TRUE(fs::is_empty(JoinPath(directory_, "state/preserved")));
 }
 
+TEST_F(EndToEnd, InternalsAreStoredWithEveryCheckpointAndTrackedLikeAnyAxis) {
+  Configure("evaluation: {", "evaluation: {internals: true, ");
+  Lay(20);
+  Lay(60);
+  StartDaemon();
+  ASSERT_TRUE(Eventually([&] { return States() == "20 evaluated, 60 evaluated"; })) << States();
+  const auto ask = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {Program("couplingctl"), "--config", config_});
+    words.push_back("--json");
+    return Call(std::move(words)).out;
+  };
+  const auto internals = ParseJson(ask({"internals", "web-8"}), "internals");
+  ASSERT_TRUE(internals && internals->IsArray() && !internals->Empty());
+  int layer = 0;
+  for (const JsonValue& row : internals->GetArray()) {
+    EXPECT_EQ(row["layer"].GetInt(), ++layer);
+    EXPECT_LE(std::abs(row["coupling"].GetDouble()), 1);
+    EXPECT_LE(row["low"].GetDouble(), row["coupling"].GetDouble());
+    EXPECT_LE(row["coupling"].GetDouble(), row["high"].GetDouble());
+    EXPECT_GE(row["d_rep"].GetDouble(), 1);
+    EXPECT_TRUE(row["relabelled"].IsNumber() && row["reinitialised"].IsNumber());
+  }
+  const JsonDocument scores = Ask("scores");
+  std::string task;
+  std::map<std::int64_t, double> stored;  // by step
+  for (const JsonValue& score : scores.GetArray()) {
+    const std::string metric = score["metric"].GetString();
+    if (metric != "layer_coupling_l1") continue;
+    task = score["task"].GetString();
+    stored[score["step"].GetInt64()] = score["value"].GetDouble();
+  }
+  ASSERT_THAT(task, testing::StartsWith("internals:"));
+  ASSERT_EQ(stored.size(), 2u);
+  EXPECT_NE(stored[20], stored[60]) << "the weights differ";
+  EXPECT_DOUBLE_EQ(stored[60], (*internals)[0]["coupling"].GetDouble());
+  const std::string axes = "reasoning.acc," + task + ".layer_coupling_l1";
+  const std::string told = ask({"history", "--run", "web-8", "--axes", axes});
+  const auto history = ParseJson(told, "history");
+  ASSERT_TRUE(history && history->Size() == 2u) << told;
+  EXPECT_DOUBLE_EQ((*history)[1]["truthfulness"].GetDouble(), stored[60]);
+  EXPECT_TRUE(EndDaemon().ok());
+  EXPECT_EQ(ask({"history", "--run", "web-8", "--axes", axes}), told) << "without the daemon";
+}
+
 TEST_F(EndToEnd, NothingIsWrittenIntoAWatchedDirectory) {
   Lay(20);
   std::map<std::string, fs::file_time_type> before, after;
