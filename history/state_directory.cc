@@ -96,8 +96,10 @@ Status PrepareDatabaseFile(const std::string& directory) {
     return Fail(ErrorKind::kInvalidData,
                 fmt::format("the database {} is not a regular file", database));
   }
-  // SQLite would take so short a file for a new database.
-  if (status.st_size > 0 && SizeOf(database) < kMinDatabaseBytes) {
+  // SQLite would take so short a file for a new database. With a journal beside it, it is one whose
+  // making was cut off, which SQLite undoes.
+  const bool is_half_made = SizeOf(database + "-journal") > 0;
+  if (status.st_size > 0 && SizeOf(database) < kMinDatabaseBytes && !is_half_made) {
     return Fail(ErrorKind::kInvalidData,
                 fmt::format("the database {} is cut short to {} bytes", database, status.st_size),
                 "restore it from a copy, or move it away to begin a new history");
