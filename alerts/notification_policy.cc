@@ -145,7 +145,8 @@ class Policy {
       return Send(alert, sink, 0, now_, "resolved", "");
     }
     if (absent) return Send(alert, sink, 0, now_, "fallback", "for " + absent->name);
-    const bool waits = ledger && ledger->newest_state == "pending" && !ledger->newest_attempted;
+    const bool waits = ledger && ledger->newest_fires && ledger->newest_state == "pending" &&
+                       !ledger->newest_attempted;
     if (!waits) return KeepBack(alert, sink, {"never told", ""});
     if (held) return KeepBack(alert, sink, *held, ledger->newest_id);
     Send(alert, sink, 0, now_, "fired and resolved", "");

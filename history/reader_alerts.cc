@@ -93,7 +93,9 @@ Result<std::vector<Forecast>> SqlReader::Forecasts(const HistoryFilter& filter) 
 Result<std::vector<Alert>> SqlReader::Alerts(const HistoryFilter& filter) {
   const Conditions conditions = AlertConditions(filter);
   Statement statement = TRY(
-      connection_.Prepare(fmt::format("SELECT {}, max(a.sequence) FROM alerts a{} GROUP BY a.key "
+      connection_.Prepare(fmt::format("SELECT {} FROM (SELECT a.key, max(a.sequence) AS newest "
+                                      "FROM alerts a{} GROUP BY a.key) n "
+                                      "JOIN alerts a ON a.key = n.key AND a.sequence = n.newest "
                                       "ORDER BY a.state <> 'firing', a.id DESC",
                                       kAlertColumns, conditions.where())));
   statement.BindAll(conditions.values());

@@ -1,12 +1,24 @@
 #include <fmt/format.h>
 
-#include <map>
-#include <utility>
-
 #include "history/reader.h"
 #include "history/rows.h"
 
 namespace couplingd {
+namespace {
+
+Result<SinkLedger> ReadLedger(Statement& row) {
+  SinkLedger ledger;
+  std::string state;
+  row.Read(ledger.sink, ledger.alert_key, ledger.newest_sequence, ledger.newest_repeat,
+           ledger.newest_id, ledger.newest_state, ledger.newest_fires, ledger.newest_attempted,
+           ledger.newest_updated_at, ledger.known_sequence, state);
+  const std::optional<AlertState> known = ParseAlertState(state);
+  if (!known) return UnknownText(fmt::format("alert {}", ledger.alert_key), "state", state);
+  ledger.known_state = *known;
+  return ledger;
+}
+
+}  // namespace
 
 Result<std::vector<Delivery>> SqlReader::Deliveries(const std::string& state) {
   Conditions conditions;
@@ -18,37 +30,21 @@ Result<std::vector<Delivery>> SqlReader::Deliveries(const std::string& state) {
   return ReadAll(statement, ReadDelivery);
 }
 
-// Beside max(), the other columns are those of the row that holds the maximum (SQLite, "bare
-// columns").
+// Through the indexes: the table keeps all that was ever delivered.
 Result<std::vector<SinkLedger>> SqlReader::SinkLedgers() {
-  std::vector<SinkLedger> ledgers;
-  std::map<std::pair<std::string, std::string>, std::size_t> places;
-  Statement newest = TRY(connection_.Prepare(
-      "SELECT sink, alert_key, sequence, repeat, max(id), state, attempts > 0 OR message <> '', "
-      "updated_at FROM deliveries GROUP BY sink, alert_key"));
-  while (TRY(newest.Step())) {
-    SinkLedger& ledger = ledgers.emplace_back();
-    newest.Read(ledger.sink, ledger.alert_key, ledger.newest_sequence, ledger.newest_repeat,
-                ledger.newest_id, ledger.newest_state, ledger.newest_attempted,
-                ledger.newest_updated_at);
-    places[{ledger.sink, ledger.alert_key}] = ledgers.size() - 1;
-  }
-  Statement known = TRY(
-      connection_.Prepare("SELECT d.sink, d.alert_key, max(d.sequence), a.state FROM deliveries d "
-                          "JOIN alerts a ON a.key = d.alert_key AND a.sequence = d.sequence "
-                          "WHERE d.state = 'delivered' OR d.attempts > 0 OR d.message <> '' "
-                          "GROUP BY d.sink, d.alert_key"));
-  while (TRY(known.Step())) {
-    std::string sink, key, state;
-    std::int64_t sequence = 0;
-    known.Read(sink, key, sequence, state);
-    SinkLedger& ledger = ledgers[places.at({sink, key})];
-    ledger.known_sequence = sequence;
-    const std::optional<AlertState> parsed = ParseAlertState(state);
-    if (!parsed) return UnknownText(fmt::format("alert {}", key), "state", state);
-    ledger.known_state = *parsed;
-  }
-  return ledgers;
+  Statement statement = TRY(connection_.Prepare(
+      "SELECT d.sink, d.alert_key, d.sequence, d.repeat, d.id, d.state, n.state = 'firing', "
+      "d.attempts > 0 OR d.message <> '', d.updated_at, ifnull(a.sequence, 0), "
+      "ifnull(a.state, 'resolved') "
+      "FROM (SELECT max(id) AS newest FROM deliveries GROUP BY sink, alert_key) "
+      "JOIN deliveries d ON d.id = newest "
+      "JOIN alerts n ON n.key = d.alert_key AND n.sequence = d.sequence "
+      "LEFT JOIN alerts a ON a.id = (SELECT t.id FROM deliveries k "
+      "JOIN alerts t ON t.key = k.alert_key AND t.sequence = k.sequence "
+      "WHERE k.sink = d.sink AND k.alert_key = d.alert_key AND (k.state = 'delivered' "
+      "OR (t.state = 'firing' AND (k.attempts > 0 OR k.message <> ''))) "
+      "ORDER BY k.sequence DESC LIMIT 1)"));
+  return ReadAll(statement, ReadLedger);
 }
 
 Result<std::vector<NotificationDecision>> SqlReader::Decisions(const std::string& alert_key) {

@@ -157,7 +157,8 @@ class HistoryWriter {
   // changes. A delivery that was superseded while an attempt was under way does not become pending
   // again.
   virtual Status SaveDelivery(const Delivery& delivery) = 0;
-  // Takes a pending delivery out of the outbox of which no attempt was begun, else kConflict.
+  // Takes a pending delivery out of the outbox of which no attempt was begun, else kConflict. The
+  // one that it superseded becomes pending again: that news has still to arrive.
   virtual Status WithdrawDelivery(std::int64_t id) = 0;
   // Not stored again where the newest of the same transition and sink says the same.
   virtual Status SaveDecision(const NotificationDecision& decision) = 0;

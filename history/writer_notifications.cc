@@ -69,6 +69,13 @@ Status SqlWriter::SaveDelivery(const Delivery& delivery) {
 
 Status SqlWriter::WithdrawDelivery(std::int64_t id) {
   return Transaction([&]() -> Status {
+    Statement restore = TRY(connection_->Prepare(
+        "UPDATE deliveries SET state = 'pending', updated_at = :now WHERE state = 'superseded' "
+        "AND id = (SELECT p.id FROM deliveries d JOIN deliveries p ON p.sink = d.sink "
+        "AND p.alert_key = d.alert_key AND p.id < d.id WHERE d.id = :id "
+        "ORDER BY p.id DESC LIMIT 1)"));
+    restore.Bind(clock_.Now(), id);
+    TRY(restore.Run());
     Statement withdraw = TRY(connection_->Prepare(
         "DELETE FROM deliveries WHERE id = :id AND state = 'pending' AND attempts = 0 "
         "AND message = ''"));

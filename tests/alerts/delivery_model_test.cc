@@ -46,7 +46,7 @@ class Model {
     const bool is_due = waiting_ && waiting_->due < now_ + kStep;
     if (is_due) {
       waiting_->begun = true;
-      may_know_firing_ = waiting_->is_firing;
+      may_know_firing_ = may_know_firing_ || waiting_->is_firing;
       if (!down_) Deliver();
     }
     now_ += kStep;
@@ -66,15 +66,17 @@ class Model {
     const bool waits = waiting_ && waiting_->is_firing && waiting_->incident == incident_;
     const bool withdraw = waits && !waiting_->begun && held;
     if (firing_) {
-      if (withdraw) waiting_.reset();
+      if (withdraw) waiting_ = std::exchange(behind_, std::nullopt);
       if (!held && !waits && told_ != incident_) {
+        behind_ = waiting_;
         waiting_ = {incident_, true, false, std::max(now_, fired_at_ + kGroupWait)};
       }
     } else if (ends) {
       if (may_know_firing_ || (waits && !withdraw)) {
+        behind_.reset();
         waiting_ = {incident_, false, false, now_};
       } else if (withdraw) {
-        waiting_.reset();
+        waiting_ = std::exchange(behind_, std::nullopt);
       }
     }
   }
@@ -86,15 +88,17 @@ class Model {
       told_ = waiting_->incident;
     } else {
       wire_.push_back((told_ == waiting_->incident ? "resolved" : "fired and resolved") + number);
+      may_know_firing_ = false;
     }
     waiting_.reset();
+    behind_.reset();
   }
 
   bool firing_ = false, silenced_ = false, inhibited_ = false, down_ = false;
   bool may_know_firing_ = false;
   int incident_ = 0, told_ = 0;  // the newest firing that was acknowledged
   UnixMillis now_ = 0, fired_at_ = 0;
-  std::optional<Item> waiting_;
+  std::optional<Item> waiting_, behind_;  // behind_: the end that a waiting firing has replaced
   Wire wire_;
 };
 

@@ -47,9 +47,10 @@ class NotificationPolicy : public ::testing::Test {
     ledger.newest_sequence = sequence;
     ledger.newest_id = 7;
     ledger.newest_state = state;
+    ledger.newest_fires = sequence % 2 == 1;
     ledger.newest_attempted = attempted;
     ledger.newest_updated_at = kNow - 50000;
-    if (attempted || state == "delivered") {
+    if (state == "delivered" || (attempted && ledger.newest_fires)) {
       ledger.known_sequence = sequence;
       ledger.known_state = sequence % 2 == 1 ? AlertState::kFiring : AlertState::kResolved;
     }

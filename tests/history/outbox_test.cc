@@ -91,6 +91,37 @@ TEST_F(Outbox, LeavesWhatAFailedAttemptWasSentForSuperseded) {
   EXPECT_EQ(In("pending"), (Texts{"slack k 2", "webhook k 2"}));
 }
 
+TEST_F(Outbox, HasBackWhatAWithdrawnDeliverySuperseded) {
+  Save("k", 1, AlertState::kFiring, {"slack"});
+  Save("k", 2, AlertState::kResolved, {"slack"});
+  Save("k", 3, AlertState::kFiring, {"slack"});
+  Must(writer_->WithdrawDelivery(Find("slack", "k", 3).id));
+  EXPECT_EQ(In("pending"), Texts{"slack k 2"});
+  EXPECT_EQ(In("superseded"), Texts{"slack k 1"});
+}
+
+TEST_F(Outbox, TakesAFiringThatMayHaveArrivedForKnownAndAnEndOnlyOnceItWasAcknowledged) {
+  const auto begin = [&](std::int64_t sequence, const std::string& state) {
+    Delivery delivery = Find("slack", "k", sequence);
+    delivery.message = "m";
+    delivery.state = state;
+    Must(writer_->SaveDelivery(delivery));
+  };
+  Save("k", 1, AlertState::kFiring, {"slack"});
+  EXPECT_EQ(Must(writer_->reader().SinkLedgers()).at(0).known_sequence, 0);
+  begin(1, "pending");
+  Save("k", 2, AlertState::kResolved, {"slack"});
+  begin(2, "pending");
+  SinkLedger ledger = Must(writer_->reader().SinkLedgers()).at(0);
+  EXPECT_EQ(ledger.known_sequence, 1);
+  EXPECT_EQ(ledger.known_state, AlertState::kFiring);
+  EXPECT_FALSE(ledger.newest_fires);
+  begin(2, "delivered");
+  ledger = Must(writer_->reader().SinkLedgers()).at(0);
+  EXPECT_EQ(ledger.known_sequence, 2);
+  EXPECT_EQ(ledger.known_state, AlertState::kResolved);
+}
+
 TEST_F(Outbox, ReturnsDeliveriesInTheOrderInWhichTheyAreDue) {
   Save("a", 1, AlertState::kFiring, {"slack"});
   Save("b", 1, AlertState::kFiring, {"slack"});
