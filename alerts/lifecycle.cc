@@ -17,14 +17,28 @@ std::string LabelOf(const Finding& finding, const std::string& name) {
   return found == finding.labels.end() ? "" : found->second;
 }
 
+// True where a rule has a list that names neither.
+bool IsNotListed(const std::map<std::string, std::set<std::string>>& lists, const std::string& rule,
+                 const std::string& name, const std::string& other) {
+  const auto list = lists.find(rule);
+  return list != lists.end() && !list->second.contains(name) && !list->second.contains(other);
+}
+
 // Why an open alert is over whatever the rules find; nullopt where it is still about something
 // configured.
 std::optional<std::string> WhyOutOfScope(const Finding& fired, const AlertScope& scope) {
   if (!scope.rules.contains(fired.rule)) {
     return fmt::format("rule removed: \"{}\" is no longer configured", fired.rule);
   }
-  if (!scope.runs.contains(fired.run)) {
+  if (!fired.run.empty() && !scope.runs.contains(fired.run)) {
     return fmt::format("run removed: \"{}\" is no longer configured", fired.run);
+  }
+  if (IsNotListed(scope.rule_runs, fired.rule, fired.run, LabelOf(fired, "family"))) {
+    return fmt::format("run removed: rule \"{}\" no longer watches {}", fired.rule, fired.run);
+  }
+  if (IsNotListed(scope.rule_subjects, fired.rule, fired.subject, fired.subject)) {
+    return fmt::format("subject removed: rule \"{}\" no longer watches {}", fired.rule,
+                       fired.subject);
   }
   const std::string axes = LabelOf(fired, "axes");
   if (!axes.empty() && !scope.axes.contains(axes)) {
@@ -90,6 +104,9 @@ AlertScope ScopeOf(const Config& config) {
   for (const RuleConfig& rule : config.rules) {
     scope.rules.insert(rule.name);
     scope.hold_for[rule.name] = rule.hold_for;
+    if (!rule.runs.empty()) scope.rule_runs[rule.name].insert(rule.runs.begin(), rule.runs.end());
+    const std::set<std::string> subjects = RuleSubjects(rule, config);
+    if (!subjects.empty()) scope.rule_subjects[rule.name] = subjects;
   }
   for (const RunConfig& run : config.runs) {
     scope.runs.insert(run.name);

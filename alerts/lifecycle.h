@@ -23,6 +23,8 @@ struct AlertScope {
   std::set<std::string> runs;                                      // names of runs and of families
   std::set<std::string> axes;                                      // AxesText of each pair
   std::map<std::string, std::chrono::milliseconds> hold_for = {};  // by rule; absent: 0
+  // By rule, where it has such a list: RuleConfig::runs and RuleSubjects.
+  std::map<std::string, std::set<std::string>> rule_runs = {}, rule_subjects = {};
 };
 AlertScope ScopeOf(const Config& config);
 

@@ -20,6 +20,11 @@ std::optional<std::string> WhyOver(const Checkpoint& checkpoint, const WatchedRu
   return std::nullopt;
 }
 
+// The worker says so in words, which are kept with the checkpoint.
+bool IsNan(const Checkpoint& checkpoint) {
+  return checkpoint.reason.find("NaN") != std::string::npos;
+}
+
 std::optional<Finding> Judge(const RuleConfig& rule, const WatchedRun& run,
                              const Checkpoint& checkpoint, const Checkpoint* last_good) {
   const std::optional<std::string> over = WhyOver(checkpoint, run, last_good);
@@ -33,15 +38,24 @@ std::optional<Finding> Judge(const RuleConfig& rule, const WatchedRun& run,
     finding.summary = *over;
     return finding;
   }
-  finding.summary =
-      fmt::format("{}: the checkpoint of step {} cannot be used", run.name, checkpoint.step);
+  const bool is_nan = IsNan(checkpoint);
+  finding.labels["cause"] = is_nan ? "nan" : "unusable";
+  if (is_nan) {
+    finding.severity = rule.nan_severity;
+    finding.labels["severity"] = ToString(finding.severity);
+  }
+  finding.summary = fmt::format("{}: the checkpoint of step {} {}", run.name, checkpoint.step,
+                                is_nan ? "holds or computes NaN" : "cannot be used");
   finding.description =
       fmt::format("{}: {}", checkpoint.path,
                   checkpoint.reason.empty() ? "no reason was recorded." : checkpoint.reason);
   finding.interventions = {
       {"investigate",
-       "Look at the checkpoint before the trainer removes the last good one; restarting from this "
-       "one may fail.",
+       is_nan
+           ? "The training has diverged: stop it, and go back to the last good checkpoint before "
+             "the trainer removes it."
+           : "Look at the checkpoint before the trainer removes the last good one; restarting from "
+             "this one may fail.",
        last_good
            ? fmt::format("The last checkpoint that could be evaluated is step {}.", last_good->step)
            : std::string("No checkpoint of this run has been evaluated yet.")}};

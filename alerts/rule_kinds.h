@@ -28,6 +28,32 @@ std::vector<Finding> EvaluatePhase(const RuleConfig& rule, const RuleInputs& inp
 // most are as sure of the opposite.
 std::vector<Finding> EvaluateSignChange(const RuleConfig& rule, const RuleInputs& inputs);
 
+// Holds where at each of the newest `hold` checkpoints the hypothesis that the score fell by no
+// more than min_drop below the best earlier level is rejected at LookLevel of the rule's
+// false_alarm_rate by its margin, Student's t, times the number of levels the best was chosen from
+// (Boole). Excluded where each of them is back at that level, or surely within min_drop of it
+// (95 %, one-sided): one that fired lies several standard errors from either.
+std::vector<Finding> EvaluateScoreRegression(const RuleConfig& rule, const RuleInputs& inputs);
+
+// Holds for an axis of a pair that at each of the newest `hold` checkpoints lies within noise of
+// its ceiling, or within noise of chance while the other axis is clear of chance: where both are
+// near it, the model has learned too little to say. Excluded where all of them are clear of both.
+// Noise is 95 % over the `hold` checkpoints together.
+std::vector<Finding> EvaluateAxisSpent(const RuleConfig& rule, const RuleInputs& inputs);
+
+// Holds where the interval of the effective dimension of a family's scores lies below the
+// threshold, excluded where it lies above it.
+std::vector<Finding> EvaluateDimensionCollapse(const RuleConfig& rule, const RuleInputs& inputs);
+
+// Holds where the checkpoint that waits longest for an evaluation has waited longer than `after`
+// (by itself three times the median evaluation, and at least 10 minutes) and more wait now than did
+// so long ago; excluded where none has waited so long. A long queue that shrinks is neither.
+std::vector<Finding> EvaluateQueueGrowing(const RuleConfig& rule, const RuleInputs& inputs);
+
+// Holds for a sink in whose outbox something has waited longer than `after` (by itself 5 minutes),
+// or that gave something up since the last delivery; excluded where neither is so.
+std::vector<Finding> EvaluateSinkBroken(const RuleConfig& rule, const RuleInputs& inputs);
+
 // Holds where the last `failures` checkpoints in order of steps were put aside; excluded once the
 // last one was evaluated.
 std::vector<Finding> EvaluateEvaluationFailing(const RuleConfig& rule, const RuleInputs& inputs);
@@ -37,13 +63,17 @@ std::vector<Finding> EvaluateEvaluationFailing(const RuleConfig& rule, const Rul
 // and by the end of the run.
 std::vector<Finding> EvaluateCheckpointOverdue(const RuleConfig& rule, const RuleInputs& inputs);
 
-// Holds for each refused checkpoint; excluded once it, or a later step, was evaluated, or it was
+// Holds for each refused checkpoint, with the label cause="nan" and nan_severity where its weights
+// or logits are NaN or infinite; excluded once it, or a later step, was evaluated, or it was
 // skipped by hand.
 std::vector<Finding> EvaluateBadCheckpoint(const RuleConfig& rule, const RuleInputs& inputs);
 
 // A finding with rule, kind, run, subject, severity and the labels that every alert carries.
 Finding NewFinding(const RuleConfig& rule, const std::string& run, const std::string& subject,
                    bool active);
+
+// What a dimension_collapse is about.
+std::string DimensionSubject(const std::vector<std::string>& metrics);
 
 // The texts of the axis pairs that the rule is about.
 std::set<std::string> RuleAxes(const RuleConfig& rule, const RuleInputs& inputs);

@@ -174,7 +174,7 @@ Court CourtFor(const RuleConfig& rule, Phase phase, const RuleInputs& inputs, Es
 
 // Over scale the newest estimate stands alone: those before it are of neighbouring sizes.
 std::size_t Held(const RuleConfig& rule, CouplingOver over) {
-  return over == CouplingOver::kSteps ? static_cast<std::size_t>(std::max(rule.hold, 1)) : 1;
+  return over == CouplingOver::kSteps ? static_cast<std::size_t>(RuleHold(rule)) : 1;
 }
 
 // `series` is in order and holds at least as many estimates as have to agree.
@@ -205,6 +205,8 @@ std::optional<Finding> Judge(const RuleConfig& rule, Phase phase, const RuleInpu
   SetValue(finding, over_steps ? "step" : "parameters", last.at);
   SetValue(finding, "tokens", last.tokens);
   SetValue(finding, "probability", ProbabilityOf(phase, last));
+  SetValue(finding, "tax_bound", inputs.bounds.tax);
+  SetValue(finding, "bonus_bound", inputs.bounds.bonus);
   SetValue(finding, "p_value",
            holds ? AgainstNotIn(phase, *last.evidence) : AgainstIn(phase, *last.evidence));
   SetValue(finding, "p_value_needed", court.p_value);

@@ -1,12 +1,14 @@
 #include "alerts/rules.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <iterator>
 
 #include "alerts/rule_kinds.h"
+#include "records/annotation.h"
 
 namespace couplingd {
 namespace {
@@ -19,10 +21,30 @@ struct RuleKind {
 constexpr RuleKind kRuleKinds[] = {
     {"phase", EvaluatePhase},
     {"sign_change", EvaluateSignChange},
+    {"score_regression", EvaluateScoreRegression},
+    {"axis_spent", EvaluateAxisSpent},
+    {"dimension_collapse", EvaluateDimensionCollapse},
     {"evaluation_failing", EvaluateEvaluationFailing},
     {"checkpoint_overdue", EvaluateCheckpointOverdue},
     {"bad_checkpoint", EvaluateBadCheckpoint},
+    {"queue_growing", EvaluateQueueGrowing},
+    {"sink_broken", EvaluateSinkBroken},
 };
+
+// What the user has the rule say.
+void Annotate(const RuleConfig& rule, Finding& finding) {
+  finding.labels.insert(rule.labels.begin(), rule.labels.end());
+  if (!rule.summary.empty()) finding.summary = FillFields(rule.summary, finding);
+  if (!rule.note.empty()) {
+    finding.description += fmt::format("{}{}", finding.description.empty() ? "" : "\n",
+                                       FillFields(rule.note, finding));
+  }
+}
+
+bool Watches(const RuleConfig& rule, const Finding& finding) {
+  const auto family = finding.labels.find("family");
+  return WatchesRun(rule, finding.run, family == finding.labels.end() ? "" : family->second);
+}
 
 }  // namespace
 
@@ -31,7 +53,11 @@ std::vector<Finding> EvaluateRules(const std::vector<RuleConfig>& rules, const R
   for (const RuleConfig& rule : rules) {
     for (const RuleKind& kind : kRuleKinds) {
       if (kind.name != rule.kind) continue;
-      std::ranges::move(kind.evaluate(rule, inputs), std::back_inserter(findings));
+      for (Finding& finding : kind.evaluate(rule, inputs)) {
+        if (!Watches(rule, finding)) continue;
+        if (finding.active) Annotate(rule, finding);
+        findings.push_back(std::move(finding));
+      }
     }
   }
   return findings;
@@ -41,6 +67,46 @@ std::vector<std::string_view> RuleKinds() {
   std::vector<std::string_view> names;
   for (const RuleKind& kind : kRuleKinds) names.push_back(kind.name);
   return names;
+}
+
+std::vector<std::string> RuleMetrics(const RuleConfig& rule, const std::vector<AxisPair>& axes) {
+  if (!rule.metrics.empty()) return rule.metrics;
+  std::vector<std::string> metrics;
+  for (const AxisPair& pair : axes) {
+    if (!rule.axes.empty() && rule.axes != pair.name) continue;
+    for (const TaskMetric* axis : {&pair.reasoning, &pair.truthfulness}) {
+      if (std::ranges::find(metrics, axis->Text()) == metrics.end()) {
+        metrics.push_back(axis->Text());
+      }
+    }
+  }
+  return metrics;
+}
+
+std::set<std::string> RuleSubjects(const RuleConfig& rule, const Config& config) {
+  std::set<std::string> subjects;
+  const std::vector<std::string> metrics = RuleMetrics(rule, config.axes);
+  if (rule.kind == "score_regression") subjects.insert(metrics.begin(), metrics.end());
+  if (rule.kind == "dimension_collapse") subjects.insert(DimensionSubject(metrics));
+  if (rule.kind == "sink_broken") {
+    for (const SinkConfig& sink : config.sinks) subjects.insert(sink.name);
+    subjects.insert("");  // an empty list is a list, too: no sink is left
+  }
+  return subjects;
+}
+
+std::string DimensionSubject(const std::vector<std::string>& metrics) {
+  return fmt::format("d_eff,{}", fmt::join(metrics, ","));
+}
+
+int RuleHold(const RuleConfig& rule) {
+  if (rule.hold > 0) return rule.hold;
+  return rule.kind == "axis_spent" ? 8 : rule.kind == "score_regression" ? 2 : 1;
+}
+
+bool WatchesRun(const RuleConfig& rule, const std::string& run, const std::string& family) {
+  return rule.runs.empty() || std::ranges::find(rule.runs, run) != rule.runs.end() ||
+         std::ranges::find(rule.runs, family) != rule.runs.end();
 }
 
 std::string AxesText(const AxisPair& axes) {

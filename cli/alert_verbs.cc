@@ -39,7 +39,7 @@ Result<int> List(const CommandContext& context, const AlertOptions& options) {
   const auto source = TRY(OpenSource(places, context.services));
   const JsonDocument status = TRY(ParseJson(TRY(source->Ask("status", {})), "answer to status"));
   const std::string digest = FalseAlarmText(status);
-  if (!digest.empty()) context.Print(fmt::format("phase rules: {}\n", digest));
+  if (!digest.empty()) context.Print(fmt::format("declared rates: {}\n", digest));
   return 0;
 }
 
@@ -140,6 +140,7 @@ void AddAlertVerbs(CLI::App& app, CommandContext& context) {
   test->add_flag("--json", options->format.json, "Print JSON");
   test->callback(run(Test));
   AddAlertChanges(*alerts, context);
+  AddReplayVerb(*alerts, context);
   alerts->footer(
       "Examples:\n  couplingctl alerts\n  couplingctl alerts why 3f9c\n"
       "  couplingctl alerts silence run=web-1b --for 2h --reason \"planned restart\"\n"

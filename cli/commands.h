@@ -34,6 +34,7 @@ void AddReadVerbs(CLI::App& app,
 void AddAlertVerbs(CLI::App& app, CommandContext& context);  // alerts list|why|test
 void AddAlertChanges(CLI::App& alerts,
                      CommandContext& context);  // alerts silence|unsilence|silences|ack|redeliver …
+void AddReplayVerb(CLI::App& alerts, CommandContext& context);  // alerts replay
 void AddImportLoss(CLI::App& import, CommandContext& context);  // import loss
 void AddWriteVerbs(CLI::App& app, CommandContext& context);     // import notify retry
 void AddConfigVerbs(CLI::App& app, CommandContext& context);    // check-config init

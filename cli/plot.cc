@@ -12,13 +12,8 @@ namespace couplingd {
 namespace {
 
 constexpr int kLabelWidth = 8;
-constexpr double kMaxIntervalStretch = 4;
 const std::vector<std::string> kMarks = {"●", "○", "◆", "◇", "■", "□"};
 const std::vector<std::string> kAsciiMarks = {"*", "o", "x", "+", "#", "@"};
-
-struct Frame {
-  double x_low, x_high, y_low, y_high;
-};
 
 // Cells of a drawing, each of 2 × 4 dots in braille, 1 × 1 in ASCII, with marks on top.
 class Canvas {
@@ -80,51 +75,9 @@ class Canvas {
   std::vector<std::string> texts_;
 };
 
-// What can be drawn: finite, and at a positive x where the axis is logarithmic.
-std::vector<PlotSeries> Drawable(const std::vector<PlotSeries>& series, bool log_x, int& left_out) {
-  std::vector<PlotSeries> drawable = series;
-  for (PlotSeries& one : drawable) {
-    left_out += static_cast<int>(std::erase_if(one.points, [&](const PlotPoint& point) {
-      return !std::isfinite(point.x) || !std::isfinite(point.y) || (log_x && point.x <= 0);
-    }));
-    for (PlotPoint& point : one.points) {
-      if (log_x) point.x = std::log10(point.x);
-    }
-  }
-  return drawable;
-}
-
-std::optional<Frame> FrameOf(const std::vector<PlotSeries>& series, const PlotOptions& options) {
-  std::vector<double> xs, ys;
-  for (const PlotSeries& one : series) {
-    for (const PlotPoint& point : one.points) {
-      xs.push_back(point.x);
-      ys.push_back(point.y);
-    }
-  }
-  if (xs.empty()) return std::nullopt;
-  if (options.reference) ys.push_back(*options.reference);
-  const auto [x_low, x_high] = std::ranges::minmax(xs);
-  auto [y_low, y_high] = std::ranges::minmax(ys);
-  const double range = std::max(y_high - y_low, 1e-3 + 0.02 * std::abs(y_high));
-  const double floor = y_low - kMaxIntervalStretch * range,
-               ceiling = y_high + kMaxIntervalStretch * range;
-  for (const PlotSeries& one : series) {
-    for (const PlotPoint& point : one.points) {
-      if (point.low && std::isfinite(*point.low))
-        y_low = std::min(y_low, std::max(floor, *point.low));
-      if (point.high && std::isfinite(*point.high))
-        y_high = std::max(y_high, std::min(ceiling, *point.high));
-    }
-  }
-  const double margin = 0.03 * std::max(y_high - y_low, range);
-  const double x_margin = x_high > x_low ? 0 : 0.5;
-  return Frame{x_low - x_margin, x_high + x_margin, y_low - margin, y_high + margin};
-}
-
 class Drawing {
  public:
-  Drawing(Canvas& canvas, const Frame& frame) : canvas_(canvas), frame_(frame) {}
+  Drawing(Canvas& canvas, const ChartFrame& frame) : canvas_(canvas), frame_(frame) {}
 
   int X(double x) const { return Place(x, frame_.x_low, frame_.x_high, canvas_.width()); }
   int Y(double y) const {
@@ -134,12 +87,12 @@ class Drawing {
   void Horizontal(double y) {
     for (int x = 0; x < canvas_.width(); x += 4) canvas_.Dot(x, Y(y), '-');
   }
-  void Interval(const PlotPoint& point) {
+  void Interval(const ChartPoint& point) {
     const double low = std::max(point.low.value_or(frame_.y_low), frame_.y_low);
     const double high = std::min(point.high.value_or(frame_.y_high), frame_.y_high);
     for (int y = Y(high); y <= Y(low); ++y) canvas_.Dot(X(point.x), y, '|');
   }
-  void Line(const PlotPoint& from, const PlotPoint& to) {
+  void Line(const ChartPoint& from, const ChartPoint& to) {
     const int x0 = X(from.x), y0 = Y(from.y), x1 = X(to.x), y1 = Y(to.y);
     const int steps = std::max(std::abs(x1 - x0), std::abs(y1 - y0));
     for (int i = 1; i < steps; ++i) {
@@ -148,7 +101,7 @@ class Drawing {
                   static_cast<int>(std::lround(y0 + t * (y1 - y0))), '.');
     }
   }
-  void Mark(const PlotPoint& point, const std::string& mark) {
+  void Mark(const ChartPoint& point, const std::string& mark) {
     canvas_.Mark(X(point.x), Y(point.y), mark);
   }
 
@@ -158,7 +111,7 @@ class Drawing {
   }
 
   Canvas& canvas_;
-  const Frame frame_;
+  const ChartFrame frame_;
 };
 
 std::string YLabel(double value, bool percent) {
@@ -170,32 +123,35 @@ std::string XLabel(double value, bool log_x) {
 }
 
 // The labels of the axis below the drawing: its ends and its middle.
-std::string XAxis(const Frame& frame, const PlotOptions& options, int columns) {
+std::string XAxis(const ChartFrame& frame, bool log_x, int columns) {
   std::string line(static_cast<std::size_t>(columns), ' ');
   const auto put = [&](const std::string& label, int center) {
     const int last = std::max(0, columns - static_cast<int>(label.size()));
     const int at = std::clamp(center - static_cast<int>(label.size()) / 2, 0, last);
     line.replace(static_cast<std::size_t>(at), label.size(), label);
   };
-  put(XLabel((frame.x_low + frame.x_high) / 2, options.log_x), columns / 2);
-  put(XLabel(frame.x_low, options.log_x), 0);
-  put(XLabel(frame.x_high, options.log_x), columns);
+  put(XLabel((frame.x_low + frame.x_high) / 2, log_x), columns / 2);
+  put(XLabel(frame.x_low, log_x), 0);
+  put(XLabel(frame.x_high, log_x), columns);
   return line;
 }
 
 }  // namespace
 
-std::string DrawPlot(const std::vector<PlotSeries>& given, const PlotOptions& options) {
+std::string DrawPlot(const Chart& whole, const PlotSize& size) {
   int left_out = 0;
-  const std::vector<PlotSeries> series = Drawable(given, options.log_x, left_out);
-  const std::optional<Frame> frame = FrameOf(series, options);
-  if (!frame) return options.title + ": nothing to draw\n";
-  const int columns = std::max(20, options.width - kLabelWidth - 2);
-  Canvas canvas(columns, options.height, options.ascii);
+  Chart chart = whole;
+  std::erase_if(chart.lines, [](const ChartLine& line) { return !line.label.empty(); });
+  chart.range.reset();
+  const std::vector<ChartSeries> series = Drawable(chart, left_out);
+  const std::optional<ChartFrame> frame = FrameOf(series, chart);
+  if (!frame) return fmt::format("{}: {}\n", chart.title, chart.if_empty);
+  const int columns = std::max(20, size.width - kLabelWidth - 2);
+  Canvas canvas(columns, size.height, size.ascii);
   Drawing drawing(canvas, *frame);
-  if (options.reference) drawing.Horizontal(*options.reference);
-  const auto& marks = options.ascii ? kAsciiMarks : kMarks;
-  for (const PlotSeries& one : series) {
+  for (const ChartLine& line : chart.lines) drawing.Horizontal(line.y);
+  const auto& marks = size.ascii ? kAsciiMarks : kMarks;
+  for (const ChartSeries& one : series) {
     for (std::size_t i = 0; i < one.points.size(); ++i) {
       if (one.points[i].low || one.points[i].high) drawing.Interval(one.points[i]);
       if (i) drawing.Line(one.points[i - 1], one.points[i]);
@@ -204,28 +160,27 @@ std::string DrawPlot(const std::vector<PlotSeries>& given, const PlotOptions& op
   std::string legend;
   for (std::size_t s = 0; s < series.size(); ++s) {
     const std::string& mark = marks[s % marks.size()];
-    for (const PlotPoint& point : series[s].points) drawing.Mark(point, mark);
+    for (const ChartPoint& point : series[s].points) drawing.Mark(point, mark);
     legend += fmt::format("{}{} {}", s ? "   " : "", mark, series[s].name);
   }
-  std::string text = options.ascii
-                         ? options.title.substr(0, static_cast<std::size_t>(options.width))
-                         : Shorten(options.title, static_cast<std::size_t>(options.width));
+  std::string text = size.ascii ? chart.title.substr(0, static_cast<std::size_t>(size.width))
+                                : Shorten(chart.title, static_cast<std::size_t>(size.width));
   text += "\n";
-  const std::string bar = options.ascii ? "|" : "│";
-  for (int row = 0; row < options.height; ++row) {
-    const double share = static_cast<double>(options.height - 1 - row) / (options.height - 1);
-    const bool labelled = row == 0 || row == options.height - 1 || row == options.height / 2;
+  const std::string bar = size.ascii ? "|" : "│";
+  for (int row = 0; row < size.height; ++row) {
+    const double share = static_cast<double>(size.height - 1 - row) / (size.height - 1);
+    const bool labelled = row == 0 || row == size.height - 1 || row == size.height / 2;
     const std::string label =
-        labelled ? YLabel(frame->y_low + share * (frame->y_high - frame->y_low), options.percent)
+        labelled ? YLabel(frame->y_low + share * (frame->y_high - frame->y_low), chart.percent)
                  : "";
     text += fmt::format("{:>{}} {}{}\n", label, kLabelWidth, bar, canvas.Row(row));
   }
-  text += std::string(kLabelWidth + 1, ' ') + (options.ascii ? "+" : "└");
-  for (int i = 0; i < columns; ++i) text += options.ascii ? "-" : "─";
-  text +=
-      fmt::format("\n{}{}\n", std::string(kLabelWidth + 2, ' '), XAxis(*frame, options, columns));
-  text += fmt::format("{}{}{}   y: {}   {}\n", std::string(kLabelWidth + 2, ' '), options.x_label,
-                      options.log_x ? " (log)" : "", options.y_label, legend);
+  text += std::string(kLabelWidth + 1, ' ') + (size.ascii ? "+" : "└");
+  for (int i = 0; i < columns; ++i) text += size.ascii ? "-" : "─";
+  text += fmt::format("\n{}{}\n", std::string(kLabelWidth + 2, ' '),
+                      XAxis(*frame, chart.log_x, columns));
+  text += fmt::format("{}{}{}   y: {}   {}\n", std::string(kLabelWidth + 2, ' '), chart.x_label,
+                      chart.log_x ? " (log)" : "", chart.y_label, legend);
   if (left_out > 0) {
     text += fmt::format("{}{} point{} without a place on this axis left out\n",
                         std::string(kLabelWidth + 2, ' '), left_out, left_out == 1 ? "" : "s");

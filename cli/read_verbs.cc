@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/files.h"
 #include "cli/cells.h"
 #include "cli/commands.h"
 #include "cli/gate.h"
@@ -143,13 +144,34 @@ struct ReadOptions {
   Format format;
   QueryParameters parameters;
   bool plot = false, recompute = false;
-  std::string gate;
+  std::string gate, png;
 };
 
 Result<int> RunGate(const CommandContext& context, const Gate& gate, const JsonValue& rows) {
   const GateResult result = TRY(GateCoupling(gate, rows));
   for (const std::string& reason : result.reasons) context.Say("gate: " + Printable(reason) + "\n");
   return static_cast<int>(result.verdict);
+}
+
+// Charts without a point are left out, and said so.
+Status WritePng(const CommandContext& context, std::vector<Chart> charts, const std::string& file) {
+  constexpr std::size_t kMost = 24;
+  std::erase_if(charts, [&](const Chart& chart) {
+    int left_out = 0;
+    const bool empty = !FrameOf(Drawable(chart, left_out), chart);
+    if (empty) context.Say(fmt::format("{}: {}\n", chart.title, chart.if_empty));
+    return empty;
+  });
+  if (charts.empty()) return Fail(ErrorKind::kInvalidData, "there is nothing to draw");
+  if (charts.size() > kMost) {
+    return Fail(ErrorKind::kUsage,
+                fmt::format("{} charts are too many for one picture", charts.size()),
+                "choose runs and axes with --run, --family and --axes");
+  }
+  TRY(WriteFileAtomically(file, TRY(DrawPng(charts)), 0644));
+  context.Print(
+      fmt::format("{} chart{} in {}\n", charts.size(), charts.size() == 1 ? "" : "s", file));
+  return {};
 }
 
 // `forecast` answers with places of a sign change, with scores, or with terms.
@@ -183,9 +205,12 @@ Result<int> Read(const CommandContext& context, const ReadVerb& verb, const Read
   }
   if (!answer.IsArray())
     return Fail(ErrorKind::kInternal, fmt::format("the answer to {} is no array", verb.name));
-  if (options.plot && !answer.Empty()) {
-    context.Print(verb.name == "history" ? PlotHistory(answer, context.terminal.columns, ascii)
-                                         : PlotCoupling(answer, context.terminal.columns, ascii));
+  if ((options.plot || !options.png.empty()) && !answer.Empty()) {
+    const PhaseBounds bounds = places.config ? places.config->coupling.bounds : PhaseBounds();
+    const std::vector<Chart> charts =
+        verb.name == "history" ? HistoryCharts(answer, bounds) : CouplingCharts(answer, bounds);
+    if (!options.png.empty()) TRY(WritePng(context, charts, options.png));
+    if (options.plot) context.Print(PlotCharts(charts, context.terminal.columns, ascii));
   } else {
     TRY(PrintRows(context, options.format, ViewOf(verb, answer), answer));
   }
@@ -208,7 +233,10 @@ void AddReadVerb(CLI::App& app, CommandContext& context, const ReadVerb& verb) {
         std::string(flag.help));
   }
   options->format.AddTo(*command);
-  if (verb.plot) command->add_flag("--plot", options->plot, "Draw it in the terminal");
+  if (verb.plot) {
+    command->add_flag("--plot", options->plot, "Draw it in the terminal");
+    command->add_option("--png", options->png, "Draw it into this file");
+  }
   if (verb.recompute) {
     command->add_flag("--recompute", options->recompute,
                       "Estimate again instead of reading what is stored");

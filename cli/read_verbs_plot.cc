@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <vector>
 
@@ -14,10 +15,11 @@ namespace couplingd {
 namespace {
 
 constexpr double kNormal975 = 1.959963984540054;
+constexpr int kScoreRows = 14, kGammaRows = 12;
 
 using Rows = std::vector<const JsonValue*>;
 
-// Rows of one panel, by run (or family) and axes.
+// Rows of one chart, by run (or family) and axes.
 std::map<std::string, Rows> Panels(const JsonValue& rows) {
   std::map<std::string, Rows> panels;
   for (const JsonValue& row : rows.GetArray()) {
@@ -32,18 +34,18 @@ std::map<std::string, Rows> Panels(const JsonValue& rows) {
 }
 
 // Tokens where every row has them, else the step.
-std::string_view PlaceKey(const Rows& rows, std::string_view otherwise) {
+std::string_view PlaceKey(const Rows& rows) {
   const bool all = std::ranges::all_of(
       rows, [](const JsonValue* row) { return NumberOf(*row, "tokens").has_value(); });
-  return all ? "tokens" : otherwise;
+  return all ? "tokens" : "step";
 }
 
-PlotSeries ScoreSeries(const Rows& rows, std::string_view place, std::string_view key) {
-  PlotSeries series{.name = std::string(key)};
+ChartSeries ScoreSeries(const Rows& rows, std::string_view place, std::string_view key) {
+  ChartSeries series{.name = std::string(key)};
   for (const JsonValue* row : rows) {
     const auto x = NumberOf(*row, place), y = NumberOf(*row, key);
     if (!x || !y) continue;
-    PlotPoint point{*x, *y};
+    ChartPoint point{*x, *y};
     if (const auto error = NumberOf(*row, std::string(key) + "_stderr")) {
       point.low = *y - kNormal975 * *error;
       point.high = *y + kNormal975 * *error;
@@ -53,83 +55,63 @@ PlotSeries ScoreSeries(const Rows& rows, std::string_view place, std::string_vie
   return series;
 }
 
-PlotSeries GammaSeries(std::string name, const Rows& rows, std::string_view place) {
-  PlotSeries series{.name = std::move(name)};
-  for (const JsonValue* row : rows) {
-    const auto x = NumberOf(*row, place), y = NumberOf(*row, "gamma");
-    if (x && y) series.points.push_back({*x, *y, NumberOf(*row, "low"), NumberOf(*row, "high")});
-  }
-  std::ranges::sort(series.points, {}, &PlotPoint::x);
-  return series;
+Chart ScoreChart(const std::string& title, const Rows& rows) {
+  const std::string_view place = PlaceKey(rows);
+  const std::string axes = TextOf(*rows[0], "axes");
+  const std::string first = axes.substr(0, axes.find(','));
+  Chart chart{.title = title, .x_label = std::string(place), .y_label = "score"};
+  chart.percent = IsFractionMetric(first.substr(first.rfind('.') + 1)) &&
+                  IsFractionMetric(axes.substr(axes.rfind('.') + 1));
+  chart.series = {ScoreSeries(rows, place, "reasoning"), ScoreSeries(rows, place, "truthfulness")};
+  return chart;
 }
 
-std::string GammaPlot(const std::string& title, const std::vector<PlotSeries>& series,
-                      const Rows& rows, std::string_view x_label, int width, bool ascii) {
-  if (std::ranges::all_of(series, [](const PlotSeries& one) { return one.points.empty(); })) {
-    const std::string reason = TextOf(*rows.back(), "reason");
-    return fmt::format("{}: no γ to draw{}{}\n", title, reason.empty() ? "" : ": ",
-                       Printable(reason));
-  }
-  return DrawPlot(series, {.title = title,
-                           .x_label = std::string(x_label),
-                           .y_label = "γ",
-                           .width = width,
-                           .height = 12,
-                           .ascii = ascii,
-                           .reference = 0});
+CouplingEstimate EstimateOf(const JsonValue& row) {
+  CouplingEstimate estimate;
+  estimate.over = TextOf(row, "over") == ToString(CouplingOver::kScale) ? CouplingOver::kScale
+                                                                        : CouplingOver::kSteps;
+  estimate.at = NumberOf(row, "at").value_or(NumberOf(row, "step").value_or(NAN));
+  estimate.tokens = NumberOf(row, "tokens");
+  estimate.gamma = NumberOf(row, "gamma");
+  // An end that is missing where γ is given is none (docs/json.md).
+  estimate.low = NumberOf(row, "low").value_or(-INFINITY);
+  estimate.high = NumberOf(row, "high").value_or(INFINITY);
+  estimate.level = NumberOf(row, "level").value_or(estimate.level);
+  estimate.n = static_cast<int>(NumberOf(row, "n").value_or(0));
+  return estimate;
 }
 
-std::string PlotOverSteps(const std::string& title, const Rows& rows, std::string_view step_key,
-                          int width, bool ascii) {
-  const std::string_view place = PlaceKey(rows, step_key);
-  return GammaPlot("γ of " + title, {GammaSeries("γ with its interval", rows, place)}, rows,
-                   place == "tokens" ? "tokens" : "step", width, ascii);
-}
-
-// γ between neighbouring sizes, placed between them, and γ over all sizes, placed at the largest.
-std::string PlotOverScale(const std::string& title, const Rows& rows, int width, bool ascii) {
-  constexpr double kNeighbours = 2;
-  Rows pairs, whole;
-  for (const JsonValue* row : rows) {
-    (NumberOf(*row, "n").value_or(0) > kNeighbours ? whole : pairs).push_back(row);
-  }
-  return GammaPlot("γ of " + title,
-                   {GammaSeries("γ between neighbouring sizes", pairs, "at"),
-                    GammaSeries("over all sizes", whole, "at")},
-                   rows, "parameters", width, ascii);
+Chart GammaOf(const std::string& title, const Rows& rows, const PhaseBounds& bounds) {
+  std::vector<CouplingEstimate> estimates;
+  for (const JsonValue* row : rows) estimates.push_back(EstimateOf(*row));
+  Chart chart = GammaChart("γ of " + title, estimates, bounds);
+  const std::string reason = Printable(TextOf(*rows.back(), "reason"));
+  chart.if_empty = fmt::format("no γ to draw{}{}", reason.empty() ? "" : ": ", reason);
+  return chart;
 }
 
 }  // namespace
 
-std::string PlotHistory(const JsonValue& rows, int width, bool ascii) {
-  std::string text;
+std::vector<Chart> HistoryCharts(const JsonValue& rows, const PhaseBounds& bounds) {
+  std::vector<Chart> charts;
   for (const auto& [title, of_run] : Panels(rows)) {
-    const std::string_view place = PlaceKey(of_run, "step");
-    const std::string axes = TextOf(*of_run[0], "axes");
-    const std::string first = axes.substr(0, axes.find(','));
-    const bool percent = IsFractionMetric(first.substr(first.rfind('.') + 1)) &&
-                         IsFractionMetric(axes.substr(axes.rfind('.') + 1));
-    const std::vector<PlotSeries> scores = {ScoreSeries(of_run, place, "reasoning"),
-                                            ScoreSeries(of_run, place, "truthfulness")};
-    text += DrawPlot(scores, {.title = title,
-                              .x_label = std::string(place),
-                              .y_label = "score",
-                              .width = width,
-                              .height = 14,
-                              .ascii = ascii,
-                              .percent = percent});
-    text += "\n" + PlotOverSteps(title, of_run, "step", width, ascii) + "\n";
+    charts.push_back(ScoreChart(title, of_run));
+    charts.push_back(GammaOf(title, of_run, bounds));
   }
-  return text;
+  return charts;
 }
 
-std::string PlotCoupling(const JsonValue& rows, int width, bool ascii) {
+std::vector<Chart> CouplingCharts(const JsonValue& rows, const PhaseBounds& bounds) {
+  std::vector<Chart> charts;
+  for (const auto& [title, of_run] : Panels(rows)) charts.push_back(GammaOf(title, of_run, bounds));
+  return charts;
+}
+
+std::string PlotCharts(const std::vector<Chart>& charts, int width, bool ascii) {
   std::string text;
-  for (const auto& [title, of_run] : Panels(rows)) {
-    const bool over_scale = TextOf(*of_run[0], "over") == "scale";
-    text += over_scale ? PlotOverScale(title, of_run, width, ascii)
-                       : PlotOverSteps(title, of_run, "at", width, ascii);
-    text += "\n";
+  for (const Chart& chart : charts) {
+    const int height = chart.y_label == "score" ? kScoreRows : kGammaRows;
+    text += DrawPlot(chart, {.width = width, .height = height, .ascii = ascii}) + "\n";
   }
   return text;
 }

@@ -189,6 +189,32 @@ std::string AlertNote(const JsonValue& row) {
   return note;
 }
 
+// How long it would have been firing; "still" where it would be now.
+std::string ReplayedFor(const JsonValue& row) {
+  if (!FindMember(row, "fired_at")) return std::string(kAbsent);
+  const double seconds = NumberOf(row, "seconds").value_or(0);
+  const auto span = std::chrono::seconds(std::llround(seconds));
+  std::string text = FormatDuration(span);
+  if (span >= std::chrono::hours(1))
+    text = FormatDuration(std::chrono::floor<std::chrono::minutes>(span));
+  return (FindMember(row, "resolved_at") ? "" : "still, ") + text;
+}
+
+// What really happened: when it fired, or that it did not.
+std::string ReallyCell(const JsonValue& row) {
+  const std::string really = TextOf(row, "really");
+  if (really == "not") return "did not fire";
+  return (really == "only" ? "only: " : "") + TimeCell(row, "real_fired_at");
+}
+
+std::string ReplayNote(const JsonValue& row) {
+  std::string note = TextOf(row, "summary");
+  const JsonValue* from_start = FindMember(row, "from_start");
+  if (from_start && from_start->IsTrue()) note += " (held already when the replay begins)";
+  const std::string resolution = TextOf(row, "resolution");
+  return resolution.empty() ? note : note + "\n✓ " + resolution;
+}
+
 // A share as percent with one decimal, without its sign.
 Column Percent(std::string header, std::string_view key) {
   return {std::move(header),
@@ -373,6 +399,17 @@ std::vector<View> MakeViews() {
        {"id", "active", "matchers", "author", "reason", "starts_at", "ends_at", "until_step",
         "ended_by"},
        "no silences"},
+      {"replay",
+       {{Cell("fired (UTC)", "fired_at", TimeCell),
+         {"for", ReplayedFor, true},
+         Cell("severity", "severity", TextCell),
+         Text("rule", "rule"),
+         Text("run", "run"),
+         {"really", ReallyCell}},
+        ReplayNote},
+       {"rule", "kind", "run", "subject", "severity", "summary", "fired_at", "from_start",
+        "resolved_at", "seconds", "resolution", "really", "real_fired_at", "real_resolved_at"},
+       "nothing would have fired, and nothing did"},
       {"deliveries",
        {{Integer("id", "id"), Text("sink", "sink"), Cell("state", "state", TextCell),
          Integer("tries", "attempts"), Cell("next (UTC)", "next_attempt_at", TimeCell)},

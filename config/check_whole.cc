@@ -25,6 +25,26 @@ void CheckUnique(const std::vector<T>& items, std::string T::*member, std::strin
   }
 }
 
+// What a rule's filter names is a run or a family; a file that only holds rules names neither.
+void CheckRuleRuns(const Config& config, const Scope& scope) {
+  std::vector<std::string_view> names;
+  for (const RunConfig& run : config.runs) {
+    names.push_back(run.name);
+    if (!run.family.empty()) names.push_back(run.family);
+  }
+  if (names.empty()) return;
+  for (std::size_t i = 0; i < config.rules.size(); ++i) {
+    for (const std::string& wanted : config.rules[i].runs) {
+      if (std::ranges::find(names, wanted) != names.end()) continue;
+      const auto nearest = Nearest(wanted, names);
+      scope.problems.AddAt(fmt::format("rules[{}].runs", i),
+                           fmt::format("no run or family is called \"{}\"", wanted),
+                           nearest ? fmt::format("did you mean \"{}\"?", *nearest)
+                                   : fmt::format("there are {}", fmt::join(names, ", ")));
+    }
+  }
+}
+
 void CheckRules(const Config& config, const Scope& scope) {
   std::vector<std::string_view> names;
   for (const AxisPair& axes : config.axes) names.push_back(axes.name);
@@ -87,6 +107,7 @@ void CheckWhole(const Config& config, const Scope& scope) {
   CheckUnique(config.sinks, &SinkConfig::name, "sinks", "name", scope);
   CheckRules(config, scope);
   CheckFallbacks(config, scope);
+  CheckRuleRuns(config, scope);
   CheckPaths(config, scope);
 }
 

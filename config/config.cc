@@ -52,6 +52,51 @@ Status CheckText(const std::string& yaml, const std::string& source) {
   return {};
 }
 
+struct NamedText {
+  std::string path, text;
+};
+
+Result<NamedText> ReadConfigFile(const std::string& path) {
+  std::error_code ignored;
+  NamedText file{.path = std::filesystem::absolute(path, ignored).lexically_normal().string()};
+  file.text = TRY(ReadFile(file.path, kMaxFileBytes));
+  return file;
+}
+
+// A list that the file has is not added to one that was there.
+void ClearGivenLists(const YAML::Node& root, Config& config) {
+  if (!root.IsMap()) return;
+  if (root["runs"]) config.runs.clear();
+  if (root["packs"]) config.packs.clear();
+  if (root["axes"]) config.axes.clear();
+  if (root["rules"]) config.rules.clear();
+  if (root["sinks"]) config.sinks.clear();
+  if (root["inhibitions"]) config.inhibitions.clear();
+}
+
+Result<Config> ParseOver(Config config, const std::string& yaml, const std::string& source) {
+  TRY(CheckText(yaml, source));
+  Problems problems(source);
+  AuditYaml(yaml, problems);
+  TRY(problems.ToStatus());
+  std::error_code ignored;
+  const std::string folder =
+      std::filesystem::absolute(DirectoryName(source), ignored).lexically_normal().string();
+  const Scope scope{problems, "", folder, 0};
+  config.source = source;
+  try {
+    const YAML::Node root = YAML::Load(yaml);
+    ClearGivenLists(root, config);
+    ReadObject(root, ConfigTable(), config, scope);
+  } catch (const YAML::Exception& error) {
+    problems.Add(error.mark.line + 1, "", "not valid YAML: " + error.msg);
+  }
+  FillDefaults(config, folder);
+  CheckWhole(config, scope);
+  TRY(problems.ToStatus());
+  return config;
+}
+
 }  // namespace
 
 std::string Config::SocketPath() const {
@@ -61,33 +106,17 @@ std::string Config::SocketPath() const {
 std::string Config::DatabasePath() const { return JoinPath(store.path, "history.db"); }
 
 Result<Config> LoadConfig(const std::string& path) {
-  std::error_code ignored;
-  const std::string absolute = std::filesystem::absolute(path, ignored).lexically_normal().string();
-  const std::string text = TRY(ReadFile(absolute, kMaxFileBytes));
-  return ParseConfig(text, absolute);
+  const NamedText file = TRY(ReadConfigFile(path));
+  return ParseConfig(file.text, file.path);
+}
+
+Result<Config> LoadConfigOver(const Config& base, const std::string& path) {
+  const NamedText file = TRY(ReadConfigFile(path));
+  return ParseOver(base, file.text, file.path);
 }
 
 Result<Config> ParseConfig(const std::string& yaml, const std::string& source) {
-  TRY(CheckText(yaml, source));
-  Problems problems(source);
-  AuditYaml(yaml, problems);
-  TRY(problems.ToStatus());
-  std::error_code ignored;
-  const std::string folder =
-      std::filesystem::absolute(DirectoryName(source), ignored).lexically_normal().string();
-  const Scope scope{problems, "", folder, 0};
-  Config config;
-  config.source = source;
-  try {
-    const YAML::Node root = YAML::Load(yaml);
-    ReadObject(root, ConfigTable(), config, scope);
-  } catch (const YAML::Exception& error) {
-    problems.Add(error.mark.line + 1, "", "not valid YAML: " + error.msg);
-  }
-  FillDefaults(config, folder);
-  CheckWhole(config, scope);
-  TRY(problems.ToStatus());
-  return config;
+  return ParseOver(Config(), yaml, source);
 }
 
 }  // namespace couplingd

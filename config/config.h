@@ -95,19 +95,32 @@ struct CouplingConfig {
 // What watches for what; fields that a kind does not use are refused by validation.
 struct RuleConfig {
   std::string name;
-  std::string kind;  // phase, sign_change, evaluation_failing, checkpoint_overdue, bad_checkpoint
-  std::string axes;  // phase, sign_change: name of an axis pair; empty: all of them
+  std::string kind;  // phase, sign_change, score_regression, axis_spent, …: alerts/rules.h
+  std::vector<std::string> runs;  // names of runs and families; empty: all
+  std::string axes;               // kinds about axis pairs: name of one; empty: all of them
+  // score_regression, dimension_collapse: TASK.METRIC; empty: those of the axes
+  std::vector<std::string> metrics;
   std::string phase = "tax";  // phase: the phase whose being there is the alert
   // phase: expected false alarms per 1,000 checkpoints of one run (looks at one family) and axis
-  // pair, and how many sigmas the evidence must lie beyond what that asks, to fire and to resolve
+  // pair; score_regression: of one run and metric. And how many sigmas the evidence must lie beyond
+  // what that asks, to fire and to resolve
   double false_alarm_rate = 0.01;
   double margin = 0;
   double probability = 0.95;  // sign_change: P(crossing)
-  int hold = 1;  // phase: checkpoints of a run in a row before it fires, and before it resolves
+  // Checkpoints of a run in a row before it fires, and before it resolves; 0: the kind's own
+  int hold = 0;
+  double min_drop = 0.01;   // score_regression: a fall of no more is none
+  double ceiling = 1;       // axis_spent: a score that reaches it has nothing left to gain
+  double threshold = 1.02;  // dimension_collapse: d_eff
   double horizon =
       10;  // sign_change: fires if the crossing lies within this factor of the largest N or D
-  int failures = 1;  // evaluation_failing: checkpoints put aside in a row
+  int failures = 1;                    // evaluation_failing: checkpoints put aside in a row
+  std::chrono::milliseconds after{0};  // queue_growing, sink_broken; 0: the kind's own
   Severity severity = Severity::kWarning;
+  Severity nan_severity = Severity::kCritical;  // bad_checkpoint: where weights or logits are NaN
+  std::map<std::string, std::string> labels;    // beside those that every alert has
+  std::string summary;  // instead of the rule's own; fields: records/annotation.h
+  std::string note;     // after the description; the same fields
   std::string runbook;  // URL shown with the alert
   // It has to hold for so long before the alert fires; until then the alert is pending.
   std::chrono::milliseconds hold_for{0};
@@ -175,6 +188,10 @@ struct Config {
 // Paths named need not exist yet.
 Result<Config> LoadConfig(const std::string& path);
 Result<Config> ParseConfig(const std::string& yaml, const std::string& source);
+
+// The same over another configuration: what the file has replaces what that one has, its lists as
+// wholes. A file may hold `rules:` alone; they are checked against the axes and runs of the other.
+Result<Config> LoadConfigOver(const Config& base, const std::string& path);
 
 // Beyond LoadConfig: what has to be there now (run directories, packs, secret files), one line per
 // problem, empty if none.

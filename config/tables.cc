@@ -327,9 +327,13 @@ std::vector<AxisPair> DefaultAxes() {
 
 std::vector<RuleConfig> DefaultRules() {
   std::vector<RuleConfig> rules;
-  for (const char* kind :
-       {"phase", "sign_change", "evaluation_failing", "checkpoint_overdue", "bad_checkpoint"}) {
-    rules.push_back({.name = kind == std::string("phase") ? "tax" : kind, .kind = kind});
+  for (const std::string kind : {"phase", "sign_change", "score_regression", "axis_spent",
+                                 "dimension_collapse", "evaluation_failing", "checkpoint_overdue",
+                                 "bad_checkpoint", "queue_growing", "sink_broken"}) {
+    RuleConfig& rule = rules.emplace_back();
+    rule.name = kind == "phase" ? "tax" : kind;
+    rule.kind = kind;
+    if (kind == "axis_spent" || kind == "dimension_collapse") rule.severity = Severity::kInfo;
   }
   return rules;
 }

@@ -5,6 +5,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <set>
 
+#include "queries/score_evidence.h"
+
 namespace couplingd {
 namespace {
 
@@ -37,7 +39,9 @@ class ThreadAnalyst final : public Analyst {
     const auto history = TRY(HistoryReader::Open(config_.DatabasePath()));
     HistoryFilter filter;
     filter.family = family;
-    return couplingd::Analyse(*history, config_.coupling, config_.axes, filter);
+    Analysis analysis = TRY(couplingd::Analyse(*history, config_.coupling, config_.axes, filter));
+    analysis.scores = TRY(MeasureScoreEvidence(*history, config_, filter));
+    return analysis;
   }
 
   asio::io_context& io_;

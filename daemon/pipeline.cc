@@ -335,18 +335,20 @@ Status Pipeline::RecordFailure(const Running& running, const Error& error) {
 void Pipeline::Couple(const std::string& family) {
   parts_.analyst.Analyse(family, [this, family](Result<Analysis> analysis) {
     if (!analysis) return Report("error", family, "no coupling: " + analysis.error().Text());
-    Persist("coupling", [this, analysis = *std::move(analysis)] { return Conclude(analysis); });
+    Persist("coupling",
+            [this, family, analysis = *std::move(analysis)] { return Conclude(family, analysis); });
   });
 }
 
 // 8. Estimates, the alerts they raise or end, and one outbox row per sink commit together.
-Status Pipeline::Conclude(const Analysis& analysis) {
+Status Pipeline::Conclude(const std::string& family, const Analysis& analysis) {
   TRY(parts_.history.Transaction([&]() -> Status {
     for (const CouplingEstimate& estimate : analysis.couplings)
       TRY(parts_.history.SaveCoupling(estimate));
     for (const Forecast& forecast : analysis.forecasts) TRY(parts_.history.SaveForecast(forecast));
     for (const auto& [subject, interventions] : analysis.advice) advice_[subject] = interventions;
-    TRY(RaiseAlerts(parts_.history, config_, parts_.clock, advice_));
+    evidence_[family] = analysis.scores;
+    TRY(RaiseAlerts(parts_.history, config_, parts_.clock, advice_, evidence_));
     return {};
   }));
   parts_.deliver();
@@ -354,7 +356,7 @@ Status Pipeline::Conclude(const Analysis& analysis) {
 }
 
 void Pipeline::Tick() {
-  const Status raised = RaiseAlerts(parts_.history, config_, parts_.clock, advice_);
+  const Status raised = RaiseAlerts(parts_.history, config_, parts_.clock, advice_, evidence_);
   if (!raised) return Report("error", "rules", raised.error().Text());
   parts_.deliver();
   Dispatch();

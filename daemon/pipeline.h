@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "daemon/alerting.h"
 #include "daemon/analyst.h"
 #include "daemon/executor.h"
 #include "daemon/readiness.h"
@@ -106,7 +107,7 @@ class Pipeline {
   Status Record(const Running& running, const WorkerResult& result);
   Status RecordFailure(const Running& running, const Error& error);
   void Couple(const std::string& family);
-  Status Conclude(const Analysis& analysis);
+  Status Conclude(const std::string& family, const Analysis& analysis);
 
   // Runs `write` until it succeeds: a full disk delays what is recorded and loses nothing.
   void Persist(std::string what, std::function<Status()> write);
@@ -127,6 +128,7 @@ class Pipeline {
   std::map<std::int64_t, UnixMillis> last_started_;
   std::map<std::int64_t, UnixMillis> not_before_;  // by checkpoint id, after a failed attempt
   Advice advice_;
+  EvidenceByFamily evidence_;
   int unpersisted_ = 0;  // writes that wait for another try
   bool stopping_ = false;
 };

@@ -28,11 +28,12 @@ class SqlReader : public HistoryReader {
   Result<std::vector<ScoreRow>> Scores(const HistoryFilter& filter) override;
   Result<std::vector<LossRow>> Losses(const HistoryFilter& filter) override;
   Result<std::vector<CouplingEstimate>> Couplings(const HistoryFilter& filter) override;
-  Result<std::vector<LookCount>> Looks() override;
+  Result<std::vector<LookCount>> Looks(std::optional<UnixMillis> until) override;
   Result<std::vector<Forecast>> Forecasts(const HistoryFilter& filter) override;
   Result<std::vector<Alert>> Alerts(const HistoryFilter& filter) override;
   Result<std::optional<Alert>> FindAlert(const std::string& key, std::int64_t sequence) override;
   Result<std::vector<Alert>> AlertLog(const HistoryFilter& filter) override;
+  Result<std::vector<UnixMillis>> RecordedTimes(const HistoryFilter& filter) override;
   Result<std::vector<Delivery>> Deliveries(const std::string& state) override;
   Result<std::vector<SinkLedger>> SinkLedgers() override;
   Result<std::vector<NotificationDecision>> Decisions(const std::string& alert_key) override;

@@ -60,16 +60,19 @@ Result<std::vector<CouplingEstimate>> SqlReader::Couplings(const HistoryFilter& 
   return estimates;
 }
 
-Result<std::vector<LookCount>> SqlReader::Looks() {
+Result<std::vector<LookCount>> SqlReader::Looks(std::optional<UnixMillis> until) {
+  Conditions conditions;
+  conditions.AddBound("recorded_at <= ?", until);
   // A row was the newest when it was written where no earlier one lies beyond it.
-  Statement statement =
-      TRY(connection_.Prepare("SELECT family, run, generation, axes, over, count(*) FROM "
-                              "(SELECT *, max(at) OVER (PARTITION BY run, iif(run = '', family, "
-                              "''), generation, axes, over "
-                              "ORDER BY id) AS newest FROM couplings) "
-                              "WHERE at = newest AND p_below_tax IS NOT NULL "
-                              "GROUP BY run, iif(run = '', family, ''), generation, axes, over "
-                              "ORDER BY family, run, generation, axes, over"));
+  Statement statement = TRY(connection_.Prepare(
+      fmt::format("SELECT family, run, generation, axes, over, count(*) FROM "
+                  "(SELECT *, max(at) OVER (PARTITION BY run, iif(run = '', family, ''), "
+                  "generation, axes, over ORDER BY id) AS newest FROM couplings{}) "
+                  "WHERE at = newest AND p_below_tax IS NOT NULL "
+                  "GROUP BY run, iif(run = '', family, ''), generation, axes, over "
+                  "ORDER BY family, run, generation, axes, over",
+                  conditions.where())));
+  statement.BindAll(conditions.values());
   return ReadAll(statement, ReadLookCount);
 }
 
@@ -119,6 +122,22 @@ Result<std::vector<Alert>> SqlReader::AlertLog(const HistoryFilter& filter) {
   std::vector<Alert> alerts = TRY(ReadAll(statement, ReadAlert));
   KeepMatching(alerts, filter, [](const Alert& row) { return row.finding.subject; });
   return alerts;
+}
+
+Result<std::vector<UnixMillis>> SqlReader::RecordedTimes(const HistoryFilter& filter) {
+  Conditions conditions;
+  conditions.AddBound("at >= ?", filter.since);
+  conditions.AddBound("at <= ?", filter.until);
+  Statement statement = TRY(connection_.Prepare(fmt::format(
+      "SELECT DISTINCT at FROM (SELECT discovered_at AS at FROM checkpoints UNION "
+      "SELECT updated_at FROM checkpoints UNION SELECT finished_at FROM evaluations UNION "
+      "SELECT recorded_at FROM couplings UNION SELECT recorded_at FROM forecasts UNION "
+      "SELECT updated_at FROM alerts UNION SELECT updated_at FROM deliveries){} ORDER BY at",
+      conditions.where())));
+  statement.BindAll(conditions.values());
+  std::vector<UnixMillis> times;
+  while (TRY(statement.Step())) statement.Read(times.emplace_back());
+  return times;
 }
 
 Result<std::vector<Event>> SqlReader::Events(std::int64_t limit) {

@@ -83,8 +83,8 @@ class HistoryReader {
   virtual Result<std::vector<LossRow>> Losses(const HistoryFilter& filter) = 0;
   // The newest estimate per (run or family, generation, axes, over, at), in order of `at`.
   virtual Result<std::vector<CouplingEstimate>> Couplings(const HistoryFilter& filter) = 0;
-  // Of every series of couplings, all generations.
-  virtual Result<std::vector<LookCount>> Looks() = 0;
+  // Of every series of couplings, all generations, as recorded up to `until` (absent: all).
+  virtual Result<std::vector<LookCount>> Looks(std::optional<UnixMillis> until) = 0;
   // The newest forecast per (run or family, axes, quantity, method).
   virtual Result<std::vector<Forecast>> Forecasts(const HistoryFilter& filter) = 0;
   // The newest transition of every alert key, firing first, then newest first.
@@ -92,6 +92,10 @@ class HistoryReader {
   virtual Result<std::optional<Alert>> FindAlert(const std::string& key, std::int64_t sequence) = 0;
   // All transitions, oldest first.
   virtual Result<std::vector<Alert>> AlertLog(const HistoryFilter& filter) = 0;
+  // When something was recorded or changed within since and until: checkpoints (their discovery and
+  // last change), evaluations, couplings, forecasts, alert transitions and deliveries; rising, each
+  // once.
+  virtual Result<std::vector<UnixMillis>> RecordedTimes(const HistoryFilter& filter) = 0;
   // Of all states (""), or of one ("pending", "delivered", "superseded", "dead"), those due first
   // in front.
   virtual Result<std::vector<Delivery>> Deliveries(const std::string& state) = 0;

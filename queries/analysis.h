@@ -14,6 +14,7 @@
 #include "history/store.h"
 #include "records/alert.h"
 #include "records/coupling.h"
+#include "records/score_evidence.h"
 
 namespace couplingd {
 
@@ -41,6 +42,8 @@ struct Analysis {
   std::vector<CouplingEstimate> couplings;
   std::vector<Forecast> forecasts;
   Advice advice;  // for the newest estimate of each run and family
+  // What rules about scores rest on; Analyse leaves it empty (queries/score_evidence.h).
+  ScoreEvidence scores;
 };
 
 CouplingOptions OptionsOf(const CouplingConfig& config);

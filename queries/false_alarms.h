@@ -13,17 +13,17 @@
 
 namespace couplingd {
 
-// Of one phase rule, over the configured runs, all generations, and their families, for every axis
-// pair.
+// Of one phase or score_regression rule, over the configured runs, all generations, and their
+// families, for every axis pair or metric.
 struct FalseAlarmBudget {
   std::string rule;
-  double rate = 0;             // declared, per 1,000 looks at one run or family and axis pair
-  std::int64_t series = 0;     // run generations, families and axis pairs that it looked at
+  double rate = 0;  // declared, per 1,000 looks at one run or family and axis pair or metric
+  std::int64_t series = 0;  // run generations, families and axis pairs or metrics that it looked at
   std::int64_t estimates = 0;  // looks taken
   double expected = 0;         // false alarms to expect at most, SpentRate over all of them
 };
 
-// One entry per phase rule, in the order of the configuration.
+// One entry per such rule, in the order of the configuration.
 Result<std::vector<FalseAlarmBudget>> FalseAlarmBudgets(HistoryReader& history,
                                                         const Config& config);
 

@@ -45,8 +45,20 @@ Result<std::vector<MetricResult>> ItemReader::Compute(const ScoreRow& row,
 }
 
 std::vector<double> ItemReader::Items(const ScoreRow& row) {
+  constexpr std::size_t kMostKept = (64u << 20) / sizeof(double);
+  const std::tuple key(row.scores_hash, row.plan_hash, row.score.metric);
+  if (const auto found = kept_.find(key); found != kept_.end()) return found->second;
   auto metrics = Compute(row, {row.score.metric});
-  return metrics ? std::move(metrics->front().per_item) : std::vector<double>();
+  std::vector<double> items =
+      metrics ? std::move(metrics->front().per_item) : std::vector<double>();
+  if (!keeps_items_ || items.empty()) return items;
+  if (kept_values_ + items.size() > kMostKept) {
+    kept_.clear();
+    kept_values_ = 0;
+  }
+  kept_values_ += items.size();
+  kept_.emplace(key, items);
+  return items;
 }
 
 std::vector<std::string> ItemReader::Clusters(const ScoreRow& row) {

@@ -25,6 +25,9 @@ class ItemReader {
  public:
   explicit ItemReader(std::string scores_directory) : directory_(std::move(scores_directory)) {}
 
+  // Keeps what Items gives, up to 64 MiB, for callers that ask for the same rows again and again.
+  void KeepItems() { keeps_items_ = true; }
+
   // The metrics named, of the items of that row's evaluation. kNotFound where only aggregates are
   // known; else what is wrong with its plan or score file.
   Result<std::vector<MetricResult>> Compute(const ScoreRow& row,
@@ -41,6 +44,9 @@ class ItemReader {
  private:
   const std::string directory_;
   std::map<std::string, Result<TaskPlan>> plans_;
+  bool keeps_items_ = false;
+  std::size_t kept_values_ = 0;
+  std::map<std::tuple<std::string, std::string, std::string>, std::vector<double>> kept_;
 };
 
 }  // namespace couplingd

@@ -166,11 +166,58 @@ TEST_F(CliTest, ImportsCouplesAndPlotsWithoutADaemon) {
   EXPECT_THAT(out(), HasSubstr("* reasoning   o truthfulness"));
   EXPECT_THAT(out(), HasSubstr("tokens (log)"));
   EXPECT_TRUE(std::ranges::all_of(out(), [](unsigned char c) { return c < 0x80; }));
+  const std::string picture = root_ + "/history.png";
+  ASSERT_EQ(Run({"history", "--db", store, "--axes", "arc.acc,mc.acc", "--png", picture}), 0)
+      << err();
+  EXPECT_THAT(*ReadFile(picture), ::testing::StartsWith("\x89PNG"));
+  EXPECT_THAT(out(), HasSubstr("2 charts in " + picture));
   for (const char* verb :
        {"status", "runs", "checkpoints", "forecast", "alerts", "deliveries", "events"}) {
     EXPECT_EQ(Run({verb, "--db", store, "--json"}), 0) << verb << err();
     EXPECT_TRUE(ParseJson(out(), verb)) << out();
   }
+}
+
+TEST_F(CliTest, ReplaysRulesOfAFileOnTheHistoryInEightyColumns) {
+  const std::string config = Write("couplingd.yaml",
+                                   "store: {path: state}\n"
+                                   "runs: [{name: web-1b, family: web, path: runs}]\n"
+                                   "axes: [{name: pair, reasoning: r.acc, truthfulness: t.acc}]\n");
+  {
+    ManualClock clock(services_.clock.Now() - 3'600'000);
+    const auto writer = HistoryWriter::Open(root_ + "/state", clock);
+    ASSERT_TRUE(writer) << writer.error().Text();
+    ASSERT_TRUE((*writer)->SaveRun({.name = "web-1b", .family = "web"}));
+    for (int at = 100; at <= 300; at += 100) {
+      CouplingEstimate estimate{.family = "web", .run = "web-1b", .axes = "r.acc,t.acc"};
+      estimate.at = at;
+      estimate.gamma = at < 300 ? -0.4 : 0.4;
+      estimate.evidence =
+          at < 300 ? PhaseEvidence{1e-9, 1e-9, 1, 1e-9, 1} : PhaseEvidence{1e-9, 1, 1e-9, 1, 1e-9};
+      ASSERT_TRUE((*writer)->SaveCoupling(estimate));
+      clock.Advance(std::chrono::minutes(10));
+    }
+  }
+  const std::string rules = Write("new.yaml",
+                                  "rules:\n  - {name: tax, kind: phase, axes: pair, "
+                                  "summary: \"{run} pays: γ = {gamma}\"}\n");
+  ASSERT_EQ(Run({"alerts", "replay", "--config", config, "--rules", rules, "--since", "2h"}), 0)
+      << err();
+  EXPECT_THAT(out(), HasSubstr("web-1b pays: γ = -0.40"));
+  EXPECT_THAT(out(), HasSubstr("20m"));
+  EXPECT_THAT(out(), HasSubstr("did not fire"));
+  EXPECT_THAT(out(), HasSubstr("1 would have fired; 0 of them fired then too"));
+  std::istringstream lines(out());
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(DisplayWidth(line), 80u) << line;
+  ASSERT_EQ(
+      Run({"alerts", "replay", "--config", config, "--rules", rules, "--since", "2h", "--json"}),
+      0);
+  EXPECT_EQ(ParseJson(out(), "replay")->Size(), 1u);
+  const std::string wrong = Write("wrong.yaml", "rules: [{name: r, kind: phase, axes: other}]\n");
+  EXPECT_EQ(Run({"alerts", "replay", "--config", config, "--rules", wrong, "--since", "2h"}), 65);
+  EXPECT_THAT(err(), HasSubstr("no axis pair is called \"other\""));
+  EXPECT_EQ(Run({"alerts", "replay", "--config", config, "--since", "soon"}), 64);
+  EXPECT_THAT(err(), HasSubstr("--since: \"soon\" is neither a span nor a time"));
 }
 
 TEST_F(CliTest, FrontierShowsTheShippedTableInEightyColumns) {

@@ -22,10 +22,10 @@ std::vector<std::string> Lines(const std::string& text) {
 }
 
 TEST(Plot, PutsPointsWhereTheyBelong) {
-  const PlotSeries series{"s", {{1, 0}, {10, 1}, {100, 2}}};
-  const auto lines = Lines(DrawPlot(
-      {series},
-      {.title = "t", .x_label = "x", .y_label = "y", .width = 50, .height = 9, .ascii = true}));
+  const ChartSeries series{"s", {{1, 0}, {10, 1}, {100, 2}}};
+  const auto lines =
+      Lines(DrawPlot({.title = "t", .x_label = "x", .y_label = "y", .series = {series}},
+                     {.width = 50, .height = 9, .ascii = true}));
   // Title, nine rows, axis, labels, legend. A logarithmic axis makes 1, 10, 100 equally far apart.
   ASSERT_EQ(lines.size(), 13u);
   const auto column = [](const std::string& line) { return static_cast<long>(line.find('*')); };
@@ -36,20 +36,21 @@ TEST(Plot, PutsPointsWhereTheyBelong) {
 }
 
 TEST(Plot, ShowsIntervalsAndTheReference) {
-  const PlotSeries series{"s", {{1, 0.5, 0.1, 0.9}, {2, 0.6, std::nullopt, 0.7}}};
-  const std::string text = DrawPlot(
-      {series}, {.title = "t", .height = 11, .log_x = false, .ascii = true, .reference = 0});
+  const ChartSeries series{"s", {{1, 0.5, 0.1, 0.9}, {2, 0.6, std::nullopt, 0.7}}};
+  const std::string text =
+      DrawPlot({.title = "t", .log_x = false, .series = {series}, .lines = {{0, ""}}},
+               {.height = 11, .ascii = true});
   EXPECT_GE(std::ranges::count(text, '|'), 11 + 5);
   EXPECT_THAT(text, HasSubstr("- "));
 }
 
 TEST(Plot, FitsItsWidthInBrailleAndAscii) {
-  PlotSeries series{"a rather long name", {}};
+  ChartSeries series{"a rather long name", {}};
   for (int i = 1; i < 200; ++i) series.points.push_back({1e9 * i, -5.0 + i % 7, -1e9, 1e9});
   for (const bool ascii : {false, true}) {
     for (const int width : {40, 80, 200}) {
-      const std::string text =
-          DrawPlot({series}, {.title = std::string(300, 't'), .width = width, .ascii = ascii});
+      const std::string text = DrawPlot({.title = std::string(300, 't'), .series = {series}},
+                                        {.width = width, .ascii = ascii});
       for (const std::string& line : Lines(text)) {
         const bool is_legend = line.find("y:") != std::string::npos;
         EXPECT_TRUE(is_legend || DisplayWidth(line) <= static_cast<std::size_t>(width)) << line;
@@ -62,9 +63,10 @@ TEST(Plot, FitsItsWidthInBrailleAndAscii) {
 
 TEST(Plot, SaysWhatItCannotDraw) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(DrawPlot({}, {.title = "t"}), "t: nothing to draw\n");
-  EXPECT_EQ(DrawPlot({{"s", {{1, nan}, {0, 1}}}}, {.title = "t"}), "t: nothing to draw\n");
-  EXPECT_THAT(DrawPlot({{"s", {{0, 1}, {5, 1}}}}, {.title = "t"}),
+  EXPECT_EQ(DrawPlot({.title = "t"}, {}), "t: nothing to draw\n");
+  EXPECT_EQ(DrawPlot({.title = "t", .series = {{"s", {{1, nan}, {0, 1}}}}}, {}),
+            "t: nothing to draw\n");
+  EXPECT_THAT(DrawPlot({.title = "t", .series = {{"s", {{0, 1}, {5, 1}}}}}, {}),
               HasSubstr("1 point without a place"));
 }
 

@@ -29,7 +29,7 @@ TEST(Config, AnEmptyFileHasTheDefaults) {
   ASSERT_EQ(config->axes.size(), 1u);
   EXPECT_EQ(config->axes[0].reasoning.Text(), "hellaswag.acc_norm");
   EXPECT_EQ(config->axes[0].truthfulness.Text(), "truthfulqa_mc2.acc");
-  ASSERT_EQ(config->rules.size(), 5u);
+  ASSERT_EQ(config->rules.size(), 10u);
   EXPECT_EQ(config->rules[0].kind, "phase");
 }
 
@@ -163,6 +163,70 @@ TEST(Config, RefusesKeysThatTheKindDoesNotUse) {
   EXPECT_THAT(ErrorOf("rules: [{name: r, kind: phase, margin: -1}]"), HasSubstr("rules[0].margin"));
   EXPECT_THAT(ErrorOf("executor: {command: [x]}"), HasSubstr("the kind local does not use"));
   EXPECT_THAT(ErrorOf("executor: {kind: command}"), HasSubstr("needs the key \"command\""));
+}
+
+TEST(Config, ReadsWhatARuleSaysAndWhomItIsAbout) {
+  const auto config = ParseConfig(R"(
+runs: [{name: web-1b, family: web, path: /a}]
+rules:
+  - name: fell
+    kind: score_regression
+    runs: [web, web-1b]
+    metrics: [arc_easy.acc, piqa.acc]
+    min_drop: 0.02
+    labels: {team: evals, tier: "1"}
+    summary: "{run}: {metric} fell by {drop}"
+    note: "Ask the data team. {not closed"
+)",
+                                  "c.yaml");
+  ASSERT_TRUE(config) << config.error().Text();
+  const RuleConfig& rule = config->rules[0];
+  EXPECT_EQ(rule.runs, (std::vector<std::string>{"web", "web-1b"}));
+  EXPECT_EQ(rule.metrics, (std::vector<std::string>{"arc_easy.acc", "piqa.acc"}));
+  EXPECT_EQ(rule.labels.at("tier"), "1");
+  EXPECT_DOUBLE_EQ(rule.min_drop, 0.02);
+}
+
+TEST(Config, OfAFileOverAnotherReplacesWhatItHasAndKeepsTheRest) {
+  const auto base = ParseConfig(
+      "runs: [{name: a, path: /a}]\naxes: [{name: x, reasoning: r.acc, truthfulness: t.acc}]\n"
+      "coupling: {window: 5}\nrules: [{name: old, kind: phase}]\n",
+      "c.yaml");
+  ASSERT_TRUE(base) << base.error().Text();
+  const std::string file = ::testing::TempDir() + "over-" + std::to_string(::getpid()) + ".yaml";
+  ASSERT_TRUE(WriteFileAtomically(file, "rules: [{name: new, kind: phase, axes: x, runs: [a]}]\n"));
+  const auto over = LoadConfigOver(*base, file);
+  ASSERT_TRUE(over) << over.error().Text();
+  ASSERT_EQ(over->rules.size(), 1u);
+  EXPECT_EQ(over->rules[0].name, "new");
+  EXPECT_EQ(over->axes.at(0).name, "x");
+  EXPECT_EQ(over->coupling.window, 5);
+  EXPECT_EQ(over->runs.size(), 1u);
+  ASSERT_TRUE(
+      WriteFileAtomically(file, "axes: [{name: y, reasoning: r.acc, truthfulness: u.acc}]"));
+  const auto axes = LoadConfigOver(*base, file);
+  ASSERT_TRUE(axes) << axes.error().Text();
+  EXPECT_EQ(axes->axes.size(), 1u);
+  EXPECT_EQ(axes->rules.at(0).name, "old");
+}
+
+TEST(Config, RefusesFieldsLabelsAndFiltersOfRulesThatMeanNothing) {
+  const std::string field = ErrorOf("rules: [{name: r, kind: phase, summary: \"{gama}\"}]");
+  EXPECT_THAT(field, HasSubstr("rules[0].summary: \"{gama}\" is no field"));
+  EXPECT_THAT(field, HasSubstr("gamma"));
+  EXPECT_THAT(ErrorOf("rules: [{name: r, kind: phase, labels: {severity: low}}]"),
+              HasSubstr("rules[0].labels.severity: every alert says this by itself"));
+  EXPECT_THAT(ErrorOf("rules: [{name: r, kind: phase, labels: {\"a-b\": x}}]"),
+              HasSubstr("is no name of a label"));
+  EXPECT_THAT(ErrorOf("rules: [{name: r, kind: phase, labels: [a]}]"),
+              HasSubstr("rules[0].labels: must be a mapping"));
+  EXPECT_THAT(ErrorOf("rules: [{name: r, kind: score_regression, metrics: [arc]}]"),
+              HasSubstr("rules[0].metrics[0]: \"arc\" is not TASK.METRIC"));
+  EXPECT_THAT(ErrorOf("runs: [{name: web, path: /a}]\n"
+                      "rules: [{name: r, kind: phase, runs: [wbe]}]"),
+              HasSubstr("did you mean \"web\"?"));
+  EXPECT_THAT(ErrorOf("rules: [{name: r, kind: sink_broken, runs: [a]}]"),
+              HasSubstr("rules[0].runs: the kind sink_broken does not use this key"));
 }
 
 TEST(Config, RefusesContradictions) {

@@ -26,6 +26,27 @@ TEST_F(Reading, BesideAWriterSeesWhatIsCommittedAndNoMore) {
   EXPECT_EQ(Must(reader->Value("i")), "19");
 }
 
+TEST_F(Reading, KnowsWhenAnythingWasRecorded) {
+  auto writer = OpenWriter();
+  const std::int64_t run = Must(writer->SaveRun(ExampleRun("a")));
+  Checkpoint checkpoint = ExampleCheckpoint(run, 1);
+  checkpoint.discovered_at = kStart + 10;
+  checkpoint.updated_at = kStart + 20;
+  Must(writer->SaveCheckpoint(checkpoint));
+  clock_.Advance(std::chrono::milliseconds(30));
+  Must(writer->SaveCoupling(ExampleCoupling()));
+  Must(writer->SaveForecast(ExampleForecast()));
+  clock_.Advance(std::chrono::milliseconds(10));
+  Must(writer->SaveAlert(ExampleAlert("k", 1, AlertState::kFiring)));
+  HistoryFilter filter;
+  EXPECT_EQ(Must(writer->reader().RecordedTimes(filter)),
+            (std::vector<UnixMillis>{kStart + 10, kStart + 20, kStart + 30, kStart + 40}));
+  filter.since = kStart + 15;
+  filter.until = kStart + 30;
+  EXPECT_EQ(Must(writer->reader().RecordedTimes(filter)),
+            (std::vector<UnixMillis>{kStart + 20, kStart + 30}));
+}
+
 TEST_F(Reading, NeverCheckpointsOrRemovesTheLog) {
   auto writer = OpenWriter();
   Must(writer->SetValue("a", "1"));
