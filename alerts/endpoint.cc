@@ -6,9 +6,11 @@
 #include <charconv>
 #include <ctime>
 #include <iomanip>
+#include <iterator>
 #include <locale>
 #include <sstream>
 
+#include "alerts/base64.h"
 #include "base/json.h"
 
 namespace couplingd {
@@ -94,16 +96,16 @@ std::string Printable(std::string_view bytes) {
   return text;
 }
 
-DeliveryOutcome NoAnswer(const Error& error) {
-  switch (error.kind) {
-    case ErrorKind::kCancelled:
-      return {DeliveryResult::kCancelled, std::nullopt, "stopped before the answer came"};
-    case ErrorKind::kPermission:
-    case ErrorKind::kInvalidData:
-      return {DeliveryResult::kPermanent, std::nullopt, error.Text()};
-    default:
-      return {DeliveryResult::kRetry, std::nullopt, error.Text()};
+// A proxy is the operator's own word: it may stand anywhere, but it is asked by HTTP.
+Result<Secret> ReadProxy(const std::string& reference) {
+  if (reference.empty()) return Secret();
+  Secret proxy = TRY(ReadSecret(reference));
+  const Result<UrlParts> parts = ParseUrl(proxy);
+  if (!parts || (parts->scheme != "http" && parts->scheme != "https")) {
+    return Fail(ErrorKind::kInvalidData, "the proxy's address cannot be understood",
+                "write it whole, as in http://proxy.example:3128");
   }
+  return proxy;
 }
 
 }  // namespace
@@ -123,18 +125,31 @@ std::string Redactor::Clean(std::string_view bytes, std::size_t most) const {
   return FirstCharacters(text, most);
 }
 
+std::vector<Secret> TravellingForms(const UrlParts& url) {
+  const std::string &user = url.user.Reveal(), &password = url.password.Reveal();
+  if (user.empty() && password.empty()) return {};
+  const std::string zero(1, '\0');
+  return {url.user,
+          url.password,
+          Secret(ToBase64(user)),
+          Secret(ToBase64(password)),
+          Secret(ToBase64(user + ":" + password)),           // HTTP Basic
+          Secret(ToBase64(zero + user + zero + password))};  // SASL PLAIN
+}
+
 Endpoint::Endpoint(const SinkConfig& config, const SinkServices& services, Secret url,
-                   UrlParts parts, Redactor redactor)
+                   UrlParts parts, Secret proxy, Redactor redactor)
     : config_(config),
       services_(services),
       url_(std::move(url)),
       parts_(std::move(parts)),
+      proxy_(std::move(proxy)),
       redactor_(std::move(redactor)) {}
 
 Result<Endpoint> Endpoint::Make(const SinkConfig& config, const SinkServices& services,
                                 const std::vector<Secret>& further_secrets) {
-  const Secret url = TRY(ReadSecret(config.url_file));
-  Result<Endpoint> endpoint = At(url, config, services, further_secrets);
+  Secret url = TRY(ReadSecret(config.url_file));
+  Result<Endpoint> endpoint = At(std::move(url), config, services, further_secrets);
   if (!endpoint) return std::unexpected(endpoint.error().Within(config.url_file));
   return endpoint;
 }
@@ -143,9 +158,27 @@ Result<Endpoint> Endpoint::At(Secret url, const SinkConfig& config, const SinkSe
                               const std::vector<Secret>& further_secrets) {
   UrlParts parts = TRY(ParseUrl(url));
   TRY(CheckUrl(parts, config.allow_private));
+  Result<Secret> proxy = ReadProxy(config.proxy_file);
+  if (!proxy) return std::unexpected(proxy.error().Within(config.proxy_file));
+  if (!proxy->empty() && parts.scheme != "https" && !config.allow_private) {
+    return Fail(ErrorKind::kPermission, "the URL would be called without encryption",
+                "use https through a proxy");
+  }
   std::vector<Secret> secrets = further_secrets;
   secrets.push_back(url);
-  return Endpoint(config, services, std::move(url), std::move(parts), Redactor(secrets));
+  if (!proxy->empty()) {
+    secrets.push_back(*proxy);
+    std::ranges::move(TravellingForms(TRY(ParseUrl(*proxy))), std::back_inserter(secrets));
+  }
+  std::ranges::move(TravellingForms(parts), std::back_inserter(secrets));
+  return Endpoint(config, services, std::move(url), std::move(parts), std::move(*proxy),
+                  Redactor(secrets));
+}
+
+// Through a proxy it is the proxy that resolves names, so nothing can be checked or pinned here.
+Result<std::vector<std::string>> Endpoint::Addresses() const {
+  if (!proxy_.empty()) return std::vector<std::string>();
+  return AllowedAddresses(parts_, config_.allow_private, services_.resolve);
 }
 
 std::variant<HttpResponse, DeliveryOutcome> Endpoint::Post(const std::string& body,
@@ -161,8 +194,7 @@ std::variant<HttpResponse, DeliveryOutcome> Endpoint::Send(const std::string& me
                                                            const Headers& headers,
                                                            std::stop_token stop,
                                                            const SendOptions& options) const {
-  Result<std::vector<std::string>> addresses =
-      AllowedAddresses(parts_, config_.allow_private, services_.resolve);
+  Result<std::vector<std::string>> addresses = Addresses();
   if (!addresses) return NoAnswer(addresses.error());
   HttpRequest request;
   request.method = method;
@@ -173,6 +205,7 @@ std::variant<HttpResponse, DeliveryOutcome> Endpoint::Send(const std::string& me
   request.max_response_bytes = options.max_response_bytes;
   request.ca_file = config_.ca_file;
   request.addresses = std::move(*addresses);
+  request.proxy = proxy_;
   request.stop = std::move(stop);
   Result<HttpResponse> response = services_.http.Send(request);
   if (!response) return NoAnswer(response.error());
@@ -200,6 +233,18 @@ DeliveryOutcome Endpoint::Outcome(DeliveryResult result, const HttpResponse& res
     outcome.retry_after = ParseRetryAfter(*retry_after, services_.clock.Now());
   }
   return outcome;
+}
+
+DeliveryOutcome NoAnswer(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::kCancelled:
+      return {DeliveryResult::kCancelled, std::nullopt, "stopped before the answer came"};
+    case ErrorKind::kPermission:
+    case ErrorKind::kInvalidData:
+      return {DeliveryResult::kPermanent, std::nullopt, error.Text()};
+    default:
+      return {DeliveryResult::kRetry, std::nullopt, error.Text()};
+  }
 }
 
 std::optional<milliseconds> ParseRetryAfter(const std::string& text, UnixMillis now) {

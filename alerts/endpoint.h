@@ -24,6 +24,10 @@ class Redactor {
   std::vector<std::string> needles_;  // longest first
 };
 
+// The forms in which the URL's user and password travel: a peer that repeats what it was sent shows
+// them like that.
+std::vector<Secret> TravellingForms(const UrlParts& url);
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct SendOptions {
@@ -34,6 +38,7 @@ struct SendOptions {
 // Thread-safe.
 class Endpoint {
  public:
+  // The address that url_file holds.
   static Result<Endpoint> Make(const SinkConfig& config, const SinkServices& services,
                                const std::vector<Secret>& further_secrets);
   // An address; of the configuration only what says how to reach it.
@@ -56,14 +61,19 @@ class Endpoint {
 
  private:
   Endpoint(const SinkConfig& config, const SinkServices& services, Secret url, UrlParts parts,
-           Redactor redactor);
+           Secret proxy, Redactor redactor);
+  Result<std::vector<std::string>> Addresses() const;
 
   SinkConfig config_;
   SinkServices services_;
   Secret url_;
   UrlParts parts_;
+  Secret proxy_;  // empty: none
   Redactor redactor_;
 };
+
+// What follows from there being no answer.
+DeliveryOutcome NoAnswer(const Error& error);
 
 // Seconds or an HTTP date, within 1 s to 1 h; nullopt where the text is neither.
 std::optional<std::chrono::milliseconds> ParseRetryAfter(const std::string& text, UnixMillis now);

@@ -3,10 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
-
-#include "base/json.h"
-#include "records/alert_json.h"
 
 namespace couplingd {
 namespace {
@@ -62,29 +58,6 @@ constexpr Look kLooks[] = {
     {"bad_checkpoint", CheckpointsCommand},
 };
 
-std::string_view TypeOf(const Alert& alert) {
-  if (alert.is_test) return "alert.test";
-  return alert.state == AlertState::kFiring ? "alert.firing" : "alert.resolved";
-}
-
-template <typename Map>
-void WriteMap(JsonWriter& json, std::string_view name, const Map& map) {
-  json.Key(name).BeginObject();
-  for (const auto& [key, value] : map) json.Field(key, value);
-  json.EndObject();
-}
-
-void WriteLinks(JsonWriter& json, const Finding& finding) {
-  json.Key("links").BeginObject().Field("command", LookCommand(finding));
-  const std::string runbook = Label(finding, "runbook_url");
-  if (!runbook.empty()) json.Field("runbook", runbook);
-  json.EndObject();
-}
-
-std::optional<std::string> TimeOrNull(UnixMillis time) {
-  return time == 0 ? std::nullopt : std::optional(FormatTime(time));
-}
-
 }  // namespace
 
 std::string_view StateWord(const AlertNews& news) {
@@ -100,40 +73,6 @@ std::string LookCommand(const Finding& finding) {
     if (look.kind == finding.kind) return look.command(finding);
   }
   return "couplingctl alerts";
-}
-
-std::string RenderWebhook(const Notification& notification) {
-  const AlertNews& news = notification.news.front();
-  const Alert& alert = news.alert;
-  const Finding& finding = alert.finding;
-  const bool resolved = alert.state == AlertState::kResolved;
-  JsonWriter json;
-  json.BeginObject()
-      .Field("version", "1")
-      .Field("type", TypeOf(alert))
-      .Field("delivery_id", notification.delivery_id)
-      .Field("key", alert.key)
-      .Field("sequence", alert.sequence)
-      .Field("state", ToString(alert.state))
-      .Field("test", alert.is_test)
-      .Field("fired_and_resolved", resolved && !news.told_firing)
-      .Field("severity", ToString(finding.severity))
-      .Field("rule", finding.rule)
-      .Field("kind", finding.kind)
-      .Field("run", finding.run)
-      .Field("subject", finding.subject)
-      .Field("summary", finding.summary)
-      .Field("description", finding.description)
-      .Field("resolution", resolved ? std::optional(alert.resolution) : std::nullopt)
-      .Field("starts_at", FormatTime(alert.starts_at))
-      .Field("ends_at", TimeOrNull(alert.ends_at));
-  WriteMap(json, "labels", finding.labels);
-  WriteMap(json, "values", finding.values);
-  json.Key("interventions");
-  WriteInterventions(json, finding.interventions);
-  WriteLinks(json, finding);
-  json.EndObject();
-  return json.Text();
 }
 
 }  // namespace couplingd

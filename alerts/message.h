@@ -30,7 +30,11 @@ struct Notification {
 };
 inline constexpr std::size_t kMostDigested = 1000;
 
-// The generic webhook's JSON; docs/webhook.md is its contract.
+// The most alerts of a message that are told in full; more come as a second message.
+inline constexpr int kMostTold = 20;
+
+// The JSON of webhooks, commands and files, which receivers of Prometheus Alertmanager's webhooks
+// (version 4) read as theirs; docs/webhook.md is its contract.
 std::string RenderWebhook(const Notification& notification);
 
 // "FIRING", "STILL FIRING", "RESOLVED", "FIRED AND RESOLVED" or "TEST".

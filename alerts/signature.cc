@@ -8,21 +8,14 @@
 #include <optional>
 #include <sstream>
 
+#include "alerts/base64.h"
+
 namespace couplingd {
 namespace {
 
 constexpr std::string_view kPrefix = "whsec_";
 constexpr std::size_t kFewestBytes = 24;
 constexpr std::size_t kMostBytes = 64;
-
-std::string ToBase64(std::string_view bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()),
-                                   static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
 
 std::optional<std::string> FromBase64(std::string text) {
   while (text.size() % 4 != 0) text += '=';

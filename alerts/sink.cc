@@ -14,9 +14,10 @@ struct SinkKind {
 };
 
 constexpr SinkKind kSinkKinds[] = {
-    {"webhook", MakeWebhookSink},
-    {"slack", MakeSlackSink},
-    {"slack_bot", MakeSlackBotSink},
+    {"webhook", MakeWebhookSink},    {"slack", MakeSlackSink},
+    {"slack_bot", MakeSlackBotSink}, {"alertmanager", MakeAlertmanagerSink},
+    {"email", MakeEmailSink},        {"command", MakeCommandSink},
+    {"file", MakeFileSink},
 };
 
 Result<std::unique_ptr<Sink>> MakeSink(const SinkConfig& config, const SinkServices& services) {

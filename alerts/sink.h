@@ -76,6 +76,12 @@ Result<std::unique_ptr<Sink>> MakeWebhookSink(const SinkConfig& config,
 Result<std::unique_ptr<Sink>> MakeSlackSink(const SinkConfig& config, const SinkServices& services);
 Result<std::unique_ptr<Sink>> MakeSlackBotSink(const SinkConfig& config,
                                                const SinkServices& services);
+Result<std::unique_ptr<Sink>> MakeAlertmanagerSink(const SinkConfig& config,
+                                                   const SinkServices& services);
+Result<std::unique_ptr<Sink>> MakeEmailSink(const SinkConfig& config, const SinkServices& services);
+Result<std::unique_ptr<Sink>> MakeCommandSink(const SinkConfig& config,
+                                              const SinkServices& services);
+Result<std::unique_ptr<Sink>> MakeFileSink(const SinkConfig& config, const SinkServices& services);
 
 // By the kind of each, from the table SinkKinds() lists. All that cannot be made are named in one
 // error, one a line.

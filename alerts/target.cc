@@ -73,6 +73,8 @@ AddressClass ClassOfV6(const ip::address_v6& address) {
   return (bytes[0] & 0xe0) == 0x20 ? AddressClass::kPublic : AddressClass::kForbidden;
 }
 
+bool IsEncrypted(const UrlParts& url) { return url.scheme != "http"; }
+
 bool IsAddress(const std::string& host) {
   boost::system::error_code error;
   ip::make_address(host, error);
@@ -142,19 +144,30 @@ Result<std::vector<std::string>> AllowedAddresses(const UrlParts& url, bool allo
     return Fail(ErrorKind::kUnavailable, "the host name has no address", "", true);
   }
   for (const std::string& address : addresses) {
-    TRY(CheckAddress(address, allow_private, url.scheme == "https"));
+    TRY(CheckAddress(address, allow_private, IsEncrypted(url)));
   }
   return addresses;
 }
 
-Status CheckUrl(const UrlParts& url, bool allow_private) {
-  if (url.scheme != "https" && url.scheme != "http") {
+Status CheckUrl(const UrlParts& url, bool allow_private,
+                const std::vector<std::string_view>& schemes) {
+  if (std::ranges::find(schemes, url.scheme) == schemes.end()) {
     return Fail(ErrorKind::kInvalidData, fmt::format("the URL's scheme is \"{}\"", url.scheme),
-                "use https");
+                fmt::format("use {}", schemes.front()));
   }
   if (url.host.empty()) return Fail(ErrorKind::kInvalidData, "the URL has no host");
   if (!IsAddress(url.host)) return {};
-  return CheckAddress(url.host, allow_private, url.scheme == "https");
+  return CheckAddress(url.host, allow_private, IsEncrypted(url));
+}
+
+bool IsLoopback(const std::string& address) {
+  boost::system::error_code error;
+  const ip::address parsed = ip::make_address(address, error);
+  if (error) return false;
+  if (parsed.is_v6() && parsed.to_v6().is_v4_mapped()) {
+    return ip::make_address_v4(ip::v4_mapped, parsed.to_v6()).is_loopback();
+  }
+  return parsed.is_loopback();
 }
 
 }  // namespace couplingd

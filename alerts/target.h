@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/http_client.h"
@@ -27,13 +28,18 @@ enum class AddressClass {
 AddressClass ClassOf(const std::string& address);
 
 // The addresses that may be connected to, which the request then pins, so that a name cannot change
-// its mind in between. Public addresses need https. Private ones need `allow_private`. One address
-// that is not allowed refuses the host as a whole (kPermission); a name that does not resolve is
-// kUnavailable. Texts name neither host nor URL.
+// its mind in between. Public addresses need encryption (https, smtps, smtp with STARTTLS). Private
+// ones need `allow_private`. One address that is not allowed refuses the host as a whole
+// (kPermission); a name that does not resolve is kUnavailable. Texts name neither host nor URL.
 Result<std::vector<std::string>> AllowedAddresses(const UrlParts& url, bool allow_private,
                                                   const HostResolver& resolve);
 
-// What can be said without asking DNS: scheme, and the host where it is an address.
-Status CheckUrl(const UrlParts& url, bool allow_private);
+// What can be said without asking DNS: scheme (one of `schemes`, of which the first is advised),
+// and the host where it is an address.
+Status CheckUrl(const UrlParts& url, bool allow_private,
+                const std::vector<std::string_view>& schemes = {"https", "http"});
+
+// True for 127.0.0.0/8 and ::1, also as IPv4 inside IPv6.
+bool IsLoopback(const std::string& address);
 
 }  // namespace couplingd

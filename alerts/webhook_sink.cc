@@ -20,7 +20,9 @@ class WebhookSink final : public Sink {
         clock_(clock) {}
 
   const std::string& Name() const override { return name_; }
-  SinkTraits Traits() const override { return {.pace = {.per_second = 10, .burst = 20}}; }
+  SinkTraits Traits() const override {
+    return {.pace = {.per_second = 10, .burst = 20}, .most_alerts = kMostTold};
+  }
 
   DeliveryOutcome Send(const Notification& notification, std::stop_token stop) override {
     const std::string body = RenderWebhook(notification);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -157,6 +158,33 @@ Status WriteFileAtomically(const std::string& path, std::string_view content, in
     return written;
   }
   return SyncDirectory(DirectoryName(path));
+}
+
+Status AppendLine(const std::string& path, std::string_view line) {
+  const bool is_new = ::access(path.c_str(), F_OK) != 0;
+  const FileDescriptor fd(
+      ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600));
+  if (!fd.valid()) return std::unexpected(ErrnoError(errno, "open", path));
+  struct stat status {};
+  if (::flock(fd.get(), LOCK_EX) != 0 || ::fstat(fd.get(), &status) != 0) {
+    return std::unexpected(ErrnoError(errno, "lock", path));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return Fail(ErrorKind::kInvalidData, fmt::format("{} is not a regular file", path));
+  }
+  char last = '\n';
+  if (status.st_size > 0) TRY(ReadExactlyAt(fd.get(), &last, 1, status.st_size - 1, path));
+  std::string text = last == '\n' ? "" : "\n";
+  text.append(line).append("\n");
+  Status written = WriteAll(fd.get(), text, path);
+  if (written && ::fsync(fd.get()) != 0) {
+    written = std::unexpected(ErrnoError(errno, "sync", path));
+  }
+  if (!written) {
+    (void)!::ftruncate(fd.get(), status.st_size);
+    return written;
+  }
+  return is_new ? SyncDirectory(DirectoryName(path)) : Status();
 }
 
 Status MakeDirectories(const std::string& path, int mode) {

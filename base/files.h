@@ -49,6 +49,12 @@ Status ReadExactlyAt(int fd, void* into, std::size_t size, std::uint64_t offset,
 // fsync of the directory.
 Status WriteFileAtomically(const std::string& path, std::string_view content, int mode = 0600);
 
+// Appends the line and its end to a regular file, which is made with mode 0600 where there is none,
+// and syncs it. A line is whole or not there: where there is no room for all of it, nothing of it
+// stays, and a torn line that a crash has left is ended first. Safe beside other appending
+// processes and against the file being moved away between calls.
+Status AppendLine(const std::string& path, std::string_view line);
+
 // mkdir -p with the given mode for what has to be made.
 Status MakeDirectories(const std::string& path, int mode = 0700);
 

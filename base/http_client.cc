@@ -1,11 +1,12 @@
 #include "base/http_client.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+
+#include "base/curl_call.h"
 
 namespace couplingd {
 namespace {
@@ -43,39 +44,12 @@ std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user
   return size * count;
 }
 
-// Non-zero ends the transfer.
-int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<const std::stop_token*>(user)->stop_requested() ? 1 : 0;
-}
-
-using CurlList = std::unique_ptr<curl_slist, void (*)(curl_slist*)>;
-
-// "host:port:address,address": what libcurl takes instead of asking DNS; null where nothing is
-// pinned.
-Result<CurlList> PinnedAddresses(const HttpRequest& request) {
-  CurlList list(nullptr, curl_slist_free_all);
-  if (request.addresses.empty()) return list;
-  const UrlParts url = TRY(ParseUrl(request.url));
-  if (url.host.find(':') != std::string::npos) return list;  // an IPv6 literal is its own address
-  std::string entry = fmt::format("{}:{}:", url.host, url.port);
-  for (const std::string& address : request.addresses) {
-    if (!entry.ends_with(':')) entry += ',';
-    entry += address.find(':') == std::string::npos ? address : fmt::format("[{}]", address);
-  }
-  list.reset(curl_slist_append(nullptr, entry.c_str()));
-  return list;
-}
-
 class CurlHttpClient final : public HttpClient {
  public:
-  CurlHttpClient() { curl_global_init(CURL_GLOBAL_DEFAULT); }
-
   Result<HttpResponse> Send(const HttpRequest& request) override {
-    const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
-    if (!curl) return Fail(ErrorKind::kExhausted, "libcurl has no memory", "", true);
+    const CurlHandle curl = TRY(NewCurl());
     Receiving receiving;
     receiving.limit = request.max_response_bytes;
-    char reason[CURL_ERROR_SIZE] = "";
     curl_slist* raw_headers = nullptr;
     for (const auto& [name, value] : request.headers) {
       raw_headers = curl_slist_append(raw_headers, fmt::format("{}: {}", name, value).c_str());
@@ -83,8 +57,8 @@ class CurlHttpClient final : public HttpClient {
     raw_headers = curl_slist_append(raw_headers, "Expect:");
     const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(raw_headers,
                                                                      curl_slist_free_all);
-    const CurlList pinned = TRY(PinnedAddresses(request));
-    Configure(curl.get(), request, headers.get(), receiving, reason);
+    const CurlList pinned = TRY(PinnedAddresses(request.url, request.addresses));
+    Configure(curl.get(), request, headers.get(), receiving);
     if (pinned) curl_easy_setopt(curl.get(), CURLOPT_RESOLVE, pinned.get());
     const CURLcode code = curl_easy_perform(curl.get());
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &receiving.response.status);
@@ -97,20 +71,14 @@ class CurlHttpClient final : public HttpClient {
 
  private:
   static void Configure(CURL* curl, const HttpRequest& request, curl_slist* headers,
-                        Receiving& receiving, char* reason) {
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
-    curl_easy_setopt(curl, CURLOPT_URL, request.url.Reveal().c_str());
+                        Receiving& receiving) {
+    ConfigureCurl(curl, request.url, request.ca_file, request.timeout, request.stop);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (!request.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, request.ca_file.c_str());
     if (!request.unix_socket.empty()) {
       curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
     }
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
+    curl_easy_setopt(curl, CURLOPT_PROXY, request.proxy.Reveal().c_str());
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (request.method != "GET") {
@@ -118,9 +86,6 @@ class CurlHttpClient final : public HttpClient {
       curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
                        static_cast<curl_off_t>(request.body.size()));
     }
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &request.stop);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnBody);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &receiving);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, OnHeader);
@@ -156,6 +121,8 @@ Result<UrlParts> ParseUrl(const Secret& url) {
   if (parts.host.starts_with('[')) parts.host = parts.host.substr(1, parts.host.size() - 2);
   const std::string port = part(CURLUPART_PORT, CURLU_DEFAULT_PORT);
   std::from_chars(port.data(), port.data() + port.size(), parts.port);
+  parts.user = Secret(part(CURLUPART_USER, CURLU_URLDECODE));
+  parts.password = Secret(part(CURLUPART_PASSWORD, CURLU_URLDECODE));
   return parts;
 }
 

@@ -27,7 +27,9 @@ struct HttpRequest {
   std::size_t max_response_bytes = 64u << 10;
   std::string ca_file;  // empty: the system's
   std::vector<std::string>
-      addresses;         // where set, the only IP addresses that the URL's host leads to
+      addresses;  // where set, the only IP addresses that the URL's host leads to
+  Secret proxy;   // http://… or https://…: asked to connect; empty: directly, whatever the
+                  // environment says
   std::stop_token stop;  // once requested, the exchange ends within about a second with kCancelled
 };
 
@@ -55,7 +57,8 @@ std::unique_ptr<HttpClient> MakeCurlHttpClient();
 struct UrlParts {
   std::string scheme;
   std::string host;
-  int port = 0;  // the scheme's own where the URL has none
+  int port = 0;                     // the scheme's own where the URL has none
+  Secret user = {}, password = {};  // decoded; empty where the URL has none
 };
 
 // The error text never contains the URL.

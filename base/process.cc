@@ -142,44 +142,58 @@ Result<ExitStatus> Process::Wait() {
 }
 
 Result<ProcessOutput> RunProcess(ProcessOptions options, std::string_view input,
-                                 std::chrono::milliseconds timeout, std::size_t max_output) {
+                                 std::chrono::milliseconds timeout, std::size_t max_output,
+                                 std::stop_token stop) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kStopCheck{250};
   options.pipe_stdin = options.pipe_stdout = options.pipe_stderr = true;
   const std::string program = options.arguments.empty() ? "" : options.arguments[0];
   Process process = TRY(Process::Start(options));
-  ::fcntl(process.stdin_pipe().get(), F_SETFL, O_NONBLOCK);
-  if (input.empty()) process.stdin_pipe().Close();
+  FileDescriptor &in = process.stdin_pipe(), &out = process.stdout_pipe(),
+                 &err = process.stderr_pipe();
+  for (const FileDescriptor* pipe : {&in, &out, &err}) ::fcntl(pipe->get(), F_SETFL, O_NONBLOCK);
+  if (input.empty()) in.Close();
   ProcessOutput output;
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
   const auto drain = [&](FileDescriptor& pipe, std::string& into) {
     char block[65536];
-    const ssize_t got = ::read(pipe.get(), block, sizeof block);
-    if (got < 0 && errno == EINTR) return;
-    if (got <= 0) return pipe.Close();
-    const std::size_t room = max_output - std::min(max_output, into.size());
-    into.append(block, std::min(room, static_cast<std::size_t>(got)));
-  };
-  while (process.stdout_pipe().valid() || process.stderr_pipe().valid()) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    std::array<pollfd, 3> polled = {{{process.stdout_pipe().get(), POLLIN, 0},
-                                     {process.stderr_pipe().get(), POLLIN, 0},
-                                     {process.stdin_pipe().get(), POLLOUT, 0}}};
-    if (left.count() <= 0 ||
-        ::poll(polled.data(), polled.size(), static_cast<int>(left.count())) == 0) {
-      process.Signal(SIGKILL);
-      (void)process.Wait();
-      return Fail(ErrorKind::kUnavailable,
-                  fmt::format("{} did not finish within {} ms", program, timeout.count()), "",
-                  true);
+    ssize_t got = 0;
+    while (pipe.valid() && (got = ::read(pipe.get(), block, sizeof block)) > 0) {
+      const std::size_t room = max_output - std::min(max_output, into.size());
+      into.append(block, std::min(room, static_cast<std::size_t>(got)));
     }
-    if (polled[0].revents) drain(process.stdout_pipe(), output.out);
-    if (polled[1].revents) drain(process.stderr_pipe(), output.err);
+    if (pipe.valid() && (got == 0 || (errno != EAGAIN && errno != EINTR))) pipe.Close();
+  };
+  const auto kill = [&](Result<ProcessOutput> error) {
+    process.Signal(SIGKILL);
+    (void)process.Wait();
+    return error;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  bool has_ended = false;
+  while (!has_ended && (out.valid() || err.valid() || process.pidfd() >= 0)) {
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (stop.stop_requested()) {
+      return kill(Fail(ErrorKind::kCancelled, fmt::format("{} was stopped", program)));
+    }
+    if (left.count() <= 0) {
+      return kill(Fail(ErrorKind::kUnavailable,
+                       fmt::format("{} did not finish within {} ms", program, timeout.count()), "",
+                       true));
+    }
+    std::array<pollfd, 4> polled = {{{out.get(), POLLIN, 0},
+                                     {err.get(), POLLIN, 0},
+                                     {in.get(), POLLOUT, 0},
+                                     {process.pidfd(), POLLIN, 0}}};
+    const milliseconds wait = stop.stop_possible() ? std::min(left, kStopCheck) : left;
+    ::poll(polled.data(), polled.size(), static_cast<int>(wait.count()));
+    has_ended = polled[3].revents != 0;  // all that it wrote itself is in the pipes by now
+    if (has_ended || polled[0].revents) drain(out, output.out);
+    if (has_ended || polled[1].revents) drain(err, output.err);
     if (polled[2].revents) {
-      const ssize_t written = ::write(process.stdin_pipe().get(), input.data(), input.size());
+      const ssize_t written = ::write(in.get(), input.data(), input.size());
       if (written > 0) input.remove_prefix(static_cast<std::size_t>(written));
-      if (input.empty() || (written < 0 && errno != EINTR && errno != EAGAIN)) {
-        process.stdin_pipe().Close();
-      }
+      if (input.empty() || (written < 0 && errno != EINTR && errno != EAGAIN)) in.Close();
     }
   }
   output.exit = TRY(process.Wait());

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,11 +67,13 @@ struct ProcessOutput {
   std::string err;
 };
 
-// Runs to the end, feeding `input` and keeping at most `max_output` bytes of each stream (the rest
-// is read and dropped). At the timeout the group gets SIGKILL and the call fails with kUnavailable.
+// Runs until the program has ended, feeding `input` and keeping at most `max_output` bytes of each
+// stream (the rest is read and dropped). What it leaves running in the background is not waited
+// for. At the timeout the group gets SIGKILL and the call fails with kUnavailable; so it does with
+// kCancelled within about a quarter of a second of a stop.
 Result<ProcessOutput> RunProcess(ProcessOptions options, std::string_view input,
                                  std::chrono::milliseconds timeout,
-                                 std::size_t max_output = 16u << 20);
+                                 std::size_t max_output = 16u << 20, std::stop_token stop = {});
 
 // PATH, HOME, LANG and TMPDIR of this process as "NAME=value": the environment that children get.
 std::vector<std::string> MinimalEnvironment();

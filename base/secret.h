@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -29,5 +30,8 @@ Result<Secret> ReadSecretFile(const std::string& path);
 // "credential:NAME" is a file of systemd's LoadCredential (below $CREDENTIALS_DIRECTORY), anything
 // else a path; both are read with ReadSecretFile.
 Result<Secret> ReadSecret(const std::string& reference);
+
+// The same with every line that is not blank; at least one.
+Result<std::vector<Secret>> ReadSecretLines(const std::string& reference);
 
 }  // namespace couplingd

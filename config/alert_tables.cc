@@ -11,18 +11,17 @@ Complaint IsWebLink(const std::string& text) {
   return {{"is not a link", "begin it with https://"}};
 }
 
-void CheckSink(const SinkConfig& sink, const Scope& scope) {
-  const auto needs = [&](const std::string& value, std::string_view key, std::string_view example) {
-    if (!value.empty()) return;
-    scope.Add(fmt::format("the key \"{}\" is missing", key),
-              fmt::format("kind {} needs it, as in {}: {}", sink.kind, key, example));
-  };
-  if (sink.kind == "slack_bot") {
-    needs(sink.token_file, "token_file", "/etc/couplingd/slack-token");
-    needs(sink.channel, "channel", "C0123456789");
-  } else if (!sink.kind.empty()) {
-    needs(sink.url_file, "url_file", "/etc/couplingd/url");
+// One address without a name: no blanks, nothing that could end a header or begin another address.
+Complaint IsMailAddress(const std::string& text) {
+  const std::size_t at = text.rfind('@');
+  const bool plain = std::ranges::all_of(text, [](unsigned char c) {
+    return c > 0x20 && c < 0x7f &&
+           std::string_view("<>()[],;:\\\"").find(static_cast<char>(c)) == std::string_view::npos;
+  });
+  if (plain && at != std::string::npos && at > 0 && at + 1 < text.size() && text.find('@') == at) {
+    return {};
   }
+  return {{"is not a mail address", "write it alone, as in oncall@example.org"}};
 }
 
 // Names that alerts carry by themselves.
@@ -211,50 +210,143 @@ const Table<RuleConfig>& RuleTable() {
   return table;
 }
 
+namespace {
+
+// What a kind of sink cannot do without.
+struct Need {
+  std::string_view kind;
+  std::string_view key;
+  bool (*has)(const SinkConfig& sink);
+};
+
+bool HasUrl(const SinkConfig& sink) { return !sink.url_file.empty(); }
+
+constexpr Need kNeeds[] = {
+    {"webhook", "url_file", HasUrl},
+    {"slack", "url_file", HasUrl},
+    {"slack_bot", "token_file", [](const SinkConfig& sink) { return !sink.token_file.empty(); }},
+    {"slack_bot", "channel", [](const SinkConfig& sink) { return !sink.channel.empty(); }},
+    {"alertmanager", "url_file", HasUrl},
+    {"email", "url_file", HasUrl},
+    {"email", "from", [](const SinkConfig& sink) { return !sink.from.empty(); }},
+    {"email", "to", [](const SinkConfig& sink) { return !sink.to.empty(); }},
+    {"command", "command", [](const SinkConfig& sink) { return !sink.command.empty(); }},
+    {"file", "path", [](const SinkConfig& sink) { return !sink.path.empty(); }},
+};
+
+void CheckNeeds(const SinkConfig& sink, const Scope& scope) {
+  for (const Need& need : kNeeds) {
+    if (need.kind != sink.kind || need.has(sink)) continue;
+    scope.Add(fmt::format("the key \"{}\" is missing", need.key),
+              fmt::format("a sink of kind {} needs it", sink.kind));
+  }
+  for (const std::string& to : sink.to) {
+    if (const Complaint complaint = IsMailAddress(to)) {
+      scope.At("to", scope.line)
+          .Add(fmt::format("\"{}\" {}", to, complaint->first), complaint->second);
+    }
+  }
+}
+
+const std::vector<std::string_view> kHttpKinds = {"webhook", "slack", "slack_bot", "alertmanager"};
+const std::vector<std::string_view> kUrlKinds = {"webhook", "slack", "slack_bot", "alertmanager",
+                                                 "email"};
+
+}  // namespace
+
 const Table<SinkConfig>& SinkTable() {
   static const Table<SinkConfig> table = {
-      .keys = {NameKey("name", &SinkConfig::name, "Unique name of the sink.").Required(),
-               ChoiceKey("kind", &SinkConfig::kind, {"webhook", "slack", "slack_bot"},
-                         "webhook: JSON to any address; slack: a Slack incoming webhook; "
-                         "slack_bot: a Slack app, which keeps one thread for each alert and shows "
-                         "charts.")
-                   .Required(),
-               SecretKey("url_file", &SinkConfig::url_file,
-                         "File (mode 0600) whose first line is the address, or credential:NAME for "
-                         "systemd's LoadCredential. Kind slack_bot may do without: that of Slack's "
-                         "API is known."),
-               SecretKey("secret_file", &SinkConfig::secret_file,
-                         "Kind webhook: file (mode 0600) with the signing secret (whsec_…), or "
-                         "credential:NAME. Empty: unsigned.")
-                   .OnlyFor({"webhook"}),
-               SecretKey("token_file", &SinkConfig::token_file,
-                         "File (mode 0600) with the app's bot token (xoxb-…), or credential:NAME.")
-                   .OnlyFor({"slack_bot"}),
-               TextKey("channel", &SinkConfig::channel,
-                       "The channel's ID (C0123456789) or name; the app has to be in it.")
-                   .OnlyFor({"slack_bot"}),
-               PathKey("ca_file", &SinkConfig::ca_file,
-                       "Certificates to trust instead of the system's. Empty: the system's."),
-               DurationKey("timeout", &SinkConfig::timeout, "Longest time for one delivery.",
-                           std::chrono::milliseconds(100)),
-               FlagKey("allow_private", &SinkConfig::allow_private,
-                       "The address may lead to loopback or private networks."),
-               MatchersKey("match", &SinkConfig::match,
-                           "Only alerts with such labels: label=value, !=, =~ (regex), !~. Labels "
-                           "are alertname, severity, kind, run, family, axes, … Empty: all."),
-               TextKey("fallback", &SinkConfig::fallback,
-                       "Name of the sink that is told what this one could not be told."),
-               FlagKey("standby", &SinkConfig::standby,
-                       "Is told only what it is the fallback for.")},
+      .keys =
+          {NameKey("name", &SinkConfig::name, "Unique name of the sink.").Required(),
+           ChoiceKey("kind", &SinkConfig::kind,
+                     {"webhook", "slack", "slack_bot", "alertmanager", "email", "command", "file"},
+                     "webhook: JSON to any address; slack: a Slack incoming webhook; slack_bot: a "
+                     "Slack app, which keeps one thread for each alert and shows charts; "
+                     "alertmanager: Prometheus Alertmanager; email: SMTP; command: a program; "
+                     "file: JSON lines.")
+               .Required(),
+           SecretKey("url_file", &SinkConfig::url_file,
+                     "File (mode 0600) whose first line is the address, or credential:NAME for "
+                     "systemd's LoadCredential. Of an Alertmanager one replica a line; for email "
+                     "smtps://USER:PASSWORD@HOST, or smtp:// with STARTTLS. Kind slack_bot may do "
+                     "without: "
+                     "that of Slack's API is known.")
+               .OnlyFor(kUrlKinds),
+           SecretKey("secret_file", &SinkConfig::secret_file,
+                     "File (mode 0600) with the signing secret (whsec_…), or credential:NAME. "
+                     "Empty: unsigned.")
+               .OnlyFor({"webhook"}),
+           SecretKey(
+               "token_file", &SinkConfig::token_file,
+               "File (mode 0600) with the app's bot token (xoxb-…) or, of an Alertmanager, the "
+               "bearer token that is asked for, if any; or credential:NAME.")
+               .OnlyFor({"slack_bot", "alertmanager"}),
+           TextKey("channel", &SinkConfig::channel,
+                   "The channel's ID (C0123456789) or name; the app has to be in it.")
+               .OnlyFor({"slack_bot"}),
+           TextKey("from", &SinkConfig::from, "Kind email: the address that mail comes from.",
+                   IsMailAddress)
+               .OnlyFor({"email"}),
+           TextsKey("to", &SinkConfig::to, "Kind email: the addresses that it goes to.")
+               .OnlyFor({"email"}),
+           TextsKey(
+               "command", &SinkConfig::command,
+               "Kind command: program and arguments, run without a shell, with the webhook's JSON "
+               "on its standard input.")
+               .OnlyFor({"command"}),
+           PathKey("path", &SinkConfig::path,
+                   "Kind file: what a line of JSON is appended to for each message.")
+               .OnlyFor({"file"}),
+           PathKey("ca_file", &SinkConfig::ca_file,
+                   "Certificates to trust instead of the system's. Empty: the system's.")
+               .OnlyFor(kUrlKinds),
+           SecretKey("proxy_file", &SinkConfig::proxy_file,
+                     "File (mode 0600) with the address of an HTTP proxy, or credential:NAME. "
+                     "Empty: none; the environment's proxies are never used.")
+               .OnlyFor(kHttpKinds),
+           DurationKey("timeout", &SinkConfig::timeout, "Longest time for one delivery.",
+                       std::chrono::milliseconds(100)),
+           FlagKey("allow_private", &SinkConfig::allow_private,
+                   "The address may lead to loopback or private networks.")
+               .OnlyFor(kUrlKinds),
+           MatchersKey("match", &SinkConfig::match,
+                       "Only alerts with such labels: label=value, !=, =~ (regex), !~. Labels "
+                       "are alertname, severity, kind, run, family, axes, … Empty: all."),
+           TextKey("fallback", &SinkConfig::fallback,
+                   "Name of the sink that is told what this one could not be told."),
+           FlagKey("standby", &SinkConfig::standby, "Is told only what it is the fallback for.")},
       .instead = {{"url", kUrlAdvice},
                   {"webhook_url", kUrlAdvice},
                   {"api_url", kUrlAdvice},
                   {"token",
                    "a token is a secret: put it into a file of mode 0600 and write token_file: "
                    "PATH, or token_file: credential:NAME"},
-                  {"password", kUrlAdvice}},
+                  {"password", kUrlAdvice},
+                  {"proxy", kUrlAdvice}},
       .kind = [](const SinkConfig& sink) { return sink.kind; },
-      .check = CheckSink};
+      .check = CheckNeeds};
+  return table;
+}
+
+const Table<HeartbeatConfig>& HeartbeatTable() {
+  static const Table<HeartbeatConfig> table = {
+      .keys = {SecretKey("url_file", &HeartbeatConfig::url_file,
+                         "File (mode 0600) whose first line is that address, or credential:NAME. "
+                         "Empty: no heartbeat."),
+               DurationKey("interval", &HeartbeatConfig::interval,
+                           "How often it is called. Let the other side wait for about three.",
+                           std::chrono::seconds(1)),
+               ChoiceKey("method", &HeartbeatConfig::method, {"POST", "GET"}, "POST or GET."),
+               PathKey("ca_file", &HeartbeatConfig::ca_file,
+                       "Certificates to trust instead of the system's. Empty: the system's."),
+               SecretKey("proxy_file", &HeartbeatConfig::proxy_file,
+                         "File (mode 0600) with the address of an HTTP proxy, or credential:NAME. "
+                         "Empty: none."),
+               DurationKey("timeout", &HeartbeatConfig::timeout, "Longest time for one call.",
+                           std::chrono::milliseconds(100)),
+               FlagKey("allow_private", &HeartbeatConfig::allow_private,
+                       "The address may lead to loopback or private networks.")},
+      .instead = {{"url", kUrlAdvice}}};
   return table;
 }
 

@@ -8,5 +8,6 @@ namespace couplingd {
 
 const Table<RuleConfig>& RuleTable();
 const Table<SinkConfig>& SinkTable();
+const Table<HeartbeatConfig>& HeartbeatTable();
 
 }  // namespace couplingd

@@ -128,13 +128,20 @@ struct RuleConfig {
 
 struct SinkConfig {
   std::string name;
-  std::string kind;         // webhook, slack, slack_bot
-  std::string url_file;     // file or "credential:NAME" that holds the URL
+  std::string kind;         // webhook, slack, slack_bot, alertmanager, email, command,
+                            // file
+  std::string url_file;     // file or "credential:NAME" that holds the URL; alertmanager: several
   std::string secret_file;  // webhook: file or "credential:NAME" that holds the signing secrets
                             // (whsec_…); empty: unsigned
-  std::string token_file;   // slack_bot: file or "credential:NAME" that holds the bot token
+  std::string token_file;   // slack_bot, alertmanager: file or "credential:NAME" that holds the
+                            // bot's or the bearer token
   std::string channel;      // slack_bot: where the bot posts
+  std::string from;         // email: address
+  std::vector<std::string> to;       // email: addresses
+  std::vector<std::string> command;  // command: program and arguments
+  std::string path;                  // file: what lines are appended to
   std::string ca_file;
+  std::string proxy_file;  // file or "credential:NAME" that holds the proxy's URL; empty: direct
   std::chrono::milliseconds timeout{15000};
   bool allow_private = false;  // the URL may lead to loopback or private addresses
   std::vector<Matcher> match;  // only alerts whose labels match all of them
@@ -160,6 +167,17 @@ struct InhibitionConfig {
   std::vector<std::string> equal;
 };
 
+// A dead man's switch: someone outside who raises the alarm when nothing is heard of the daemon.
+struct HeartbeatConfig {
+  std::string url_file;  // file or "credential:NAME" that holds the URL; empty: no heartbeat
+  std::chrono::milliseconds interval{300000};
+  std::string method = "POST";  // POST, GET
+  std::string ca_file;
+  std::string proxy_file;
+  std::chrono::milliseconds timeout{15000};
+  bool allow_private = false;
+};
+
 struct Config {
   std::string source;  // path of the file
   StoreConfig store;
@@ -176,7 +194,8 @@ struct Config {
   std::vector<SinkConfig> sinks;
   NotifyConfig notify;
   std::vector<InhibitionConfig> inhibitions;  // empty: DefaultInhibitions()
-  std::string log_level = "info";             // trace, debug, info, warn, error
+  HeartbeatConfig heartbeat;
+  std::string log_level = "info";  // trace, debug, info, warn, error
 
   std::string SocketPath() const;    // server.socket or its default
   std::string DatabasePath() const;  // <store.path>/history.db

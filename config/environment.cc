@@ -32,9 +32,17 @@ class Checker {
   void Creatable(const std::string& field, const std::string& path) {
     std::string folder = path;
     while (::access(folder.c_str(), F_OK) != 0 && folder.size() > 1) folder = DirectoryName(folder);
-    if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+    struct stat info {};
+    const bool is_file = ::stat(folder.c_str(), &info) == 0 && !S_ISDIR(info.st_mode);
+    if (::access(folder.c_str(), is_file ? W_OK : W_OK | X_OK) != 0) {
       Problem(field, path, fmt::format("cannot be written: {}: {}", folder, std::strerror(errno)),
               "couplingd makes it when its user may write there");
+    }
+  }
+  // A program that is named with its folder; others are looked for when they are run.
+  void Program(const std::string& field, const std::string& path) {
+    if (path.find('/') != std::string::npos && ::access(path.c_str(), X_OK) != 0) {
+      Problem(field, path, std::strerror(errno), "");
     }
   }
   void Secret(const std::string& field, const std::string& reference) {
@@ -82,18 +90,23 @@ std::vector<std::string> CheckEnvironment(const Config& config) {
     }
     for (const std::string& pack : config.runs[i].packs) checker.Readable(field, pack);
   }
-  if (config.executor.kind == "command" &&
-      config.executor.command[0].find('/') != std::string::npos &&
-      ::access(config.executor.command[0].c_str(), X_OK) != 0) {
-    checker.Say(
-        fmt::format("executor.command: {}: {}", config.executor.command[0], std::strerror(errno)));
+  if (config.executor.kind == "command") {
+    checker.Program("executor.command", config.executor.command[0]);
   }
   for (std::size_t i = 0; i < config.sinks.size(); ++i) {
-    checker.Secret(fmt::format("sinks[{}].url_file", i), config.sinks[i].url_file);
-    checker.Secret(fmt::format("sinks[{}].secret_file", i), config.sinks[i].secret_file);
-    checker.Secret(fmt::format("sinks[{}].token_file", i), config.sinks[i].token_file);
-    checker.Readable(fmt::format("sinks[{}].ca_file", i), config.sinks[i].ca_file);
+    const SinkConfig& sink = config.sinks[i];
+    const std::string field = fmt::format("sinks[{}].", i);
+    checker.Secret(field + "url_file", sink.url_file);
+    checker.Secret(field + "secret_file", sink.secret_file);
+    checker.Secret(field + "token_file", sink.token_file);
+    checker.Secret(field + "proxy_file", sink.proxy_file);
+    checker.Readable(field + "ca_file", sink.ca_file);
+    if (!sink.command.empty()) checker.Program(field + "command", sink.command[0]);
+    if (!sink.path.empty()) checker.Creatable(field + "path", sink.path);
   }
+  checker.Secret("heartbeat.url_file", config.heartbeat.url_file);
+  checker.Secret("heartbeat.proxy_file", config.heartbeat.proxy_file);
+  checker.Readable("heartbeat.ca_file", config.heartbeat.ca_file);
   return checker.Take();
 }
 

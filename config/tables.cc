@@ -311,6 +311,9 @@ const Table<Config>& ConfigTable() {
                          "When and how often they are delivered."),
               ListKey("inhibitions", &Config::inhibitions, &InhibitionTable,
                       "Which alerts are held back while others fire. None: the one below."),
+              SectionKey("heartbeat", &Config::heartbeat, &HeartbeatTable,
+                         "A dead man's switch: this address is called while all goes well, and "
+                         "whoever is there raises the alarm when the calls stay away."),
               ChoiceKey("log_level", &Config::log_level,
                         {"trace", "debug", "info", "warn", "error"},
                         "trace, debug, info, warn or error."),

@@ -355,11 +355,15 @@ Status Pipeline::Conclude(const std::string& family, const Analysis& analysis) {
   return {};
 }
 
-void Pipeline::Tick() {
+bool Pipeline::Tick() {
   const Status raised = RaiseAlerts(parts_.history, config_, parts_.clock, advice_, evidence_);
-  if (!raised) return Report("error", "rules", raised.error().Text());
+  if (!raised) {
+    Report("error", "rules", raised.error().Text());
+    return false;
+  }
   parts_.deliver();
   Dispatch();
+  return true;
 }
 
 }  // namespace couplingd

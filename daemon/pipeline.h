@@ -62,8 +62,9 @@ class Pipeline {
   // No more checkpoints will come: queues what `schedule: final` has kept back. True where that was
   // anything.
   bool FinishRuns();
-  // Rules and the queue, so far as they depend on time alone; call it now and then.
-  void Tick();
+  // Rules and the queue, so far as they depend on time alone; call it now and then. False where the
+  // rules could not be evaluated.
+  bool Tick();
   // No new evaluations; those under way are asked to stop and return to the queue.
   void Stop();
   // Puts what is being evaluated back into the queue without waiting; the pipeline is not used

@@ -10,8 +10,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <map>
+#include <set>
 
 #include "alerts/delivery.h"
+#include "alerts/heartbeat.h"
 #include "alerts/sink.h"
 #include "daemon/analyst.h"
 #include "daemon/api.h"
@@ -30,6 +32,7 @@ constexpr std::chrono::seconds kLogInterval{60};
 constexpr std::chrono::milliseconds kIdleCheck{200};
 constexpr std::chrono::seconds kDrainLimit{10};
 constexpr std::chrono::seconds kStopLimit{15};
+constexpr std::chrono::seconds kStuckAfter{60};  // beyond the sink's timeout: the resolver's own
 
 class RunningService final : public Service {
  public:
@@ -51,9 +54,12 @@ class RunningService final : public Service {
   }
 
   Status Start() {
-    for (auto& sink : TRY(MakeSinks(config_.sinks, SinkServices{parts_.http, parts_.clock}))) {
-      sinks_.push_back(std::move(sink));
+    const SinkServices services{parts_.http, parts_.clock};
+    for (auto& sink : TRY(MakeSinks(config_.sinks, services))) {
+      watched_sinks_.push_back(std::make_shared<WatchedSink>(std::move(sink), parts_.clock));
+      sinks_.push_back(watched_sinks_.back());
     }
+    TRY(StartHeartbeat(services));
     delivery_.emplace(sinks_, StoreThread(), parts_.clock, Hooks(),
                       DeliveryOptions{.storm = config_.notify.storm});
     api_.emplace(ApiParts{io_, parts_.clock, config_, parts_.history, pipeline_, sinks_,
@@ -69,10 +75,12 @@ class RunningService final : public Service {
     delivery_->Start();
     for (const RunConfig& run : config_.runs) StartWatching(run);
     AwaitSignal();
-    Every(kRulesInterval, [this] { pipeline_.Tick(); });
+    Every(kRulesInterval, [this] {
+      if (pipeline_.Tick()) Beat();
+    });
     Every(kLogInterval, [this] { MaintainStore(); });
     if (parts_.once) Every(kIdleCheck, [this] { EndWhenIdle(); });
-    if (const auto interval = WatchdogInterval()) Every(*interval, [this] { Heartbeat(); });
+    if (const auto interval = WatchdogInterval()) Every(*interval, [this] { FeedWatchdog(); });
     NotifyStatus(fmt::format("watching {} runs", config_.runs.size()));
     return {};
   }
@@ -116,6 +124,7 @@ class RunningService final : public Service {
           asio::post(io_, [this, name, scan = std::move(scan), full] {
             const auto watcher = watchers_.find(name);
             std::set<std::string> always = pipeline_.Look(name, scan, full);
+            if (scan) scanned_.insert(name);
             if (watcher != watchers_.end()) watcher->second->Continue(std::move(always));
           });
         });
@@ -206,15 +215,43 @@ class RunningService final : public Service {
   }
 
   // The watchdog hears of progress: this thread turns, and the store takes a write.
-  void Heartbeat() {
+  void FeedWatchdog() {
     if (parts_.history.SetValue("heartbeat_at", FormatTime(parts_.clock.Now()))) NotifyWatchdog();
+  }
+
+  Status StartHeartbeat(const SinkServices& services) {
+    if (config_.heartbeat.url_file.empty()) return {};
+    heartbeat_ = TRY(
+        Heartbeat::Start(config_.heartbeat, services, [this](bool well, const std::string& text) {
+          asio::post(io_, [this, well, text] {
+            const std::string news = well ? "is heard again" : "is not heard: " + text;
+            spdlog::log(well ? spdlog::level::info : spdlog::level::warn, "the heartbeat {}", news);
+            (void)parts_.history.SaveEvent(well ? "info" : "warning", "heartbeat", news);
+          });
+        }));
+    return {};
+  }
+
+  // Called where the rules have been evaluated. What else makes a full cycle: every directory has
+  // been scanned since the last beat, the store takes a write, and no sink's thread is stuck.
+  void Beat() {
+    if (!heartbeat_ || !store_is_well_ || scanned_.size() < config_.runs.size()) return;
+    for (std::size_t i = 0; i < watched_sinks_.size(); ++i) {
+      if (watched_sinks_[i]->BusyFor() > config_.sinks[i].timeout + kStuckAfter) return;
+    }
+    if (!parts_.history.SetValue("heartbeat_at", FormatTime(parts_.clock.Now()))) return;
+    scanned_.clear();
+    heartbeat_->Beat();
   }
 
   asio::io_context io_;
   const Config config_;
   const ServiceParts parts_;
   std::unique_ptr<Analyst> analyst_;
-  std::vector<std::shared_ptr<Sink>> sinks_;
+  std::vector<std::shared_ptr<WatchedSink>> watched_sinks_;  // in the order of config_.sinks
+  std::vector<std::shared_ptr<Sink>> sinks_;                 // the same
+  std::unique_ptr<Heartbeat> heartbeat_;
+  std::set<std::string> scanned_;  // runs, since the last beat
   std::optional<DeliveryLoop> delivery_;
   Pipeline pipeline_;
   std::optional<Api> api_;

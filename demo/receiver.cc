@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -21,22 +23,37 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 
-Result<ReceivedAlert> ParseAlert(const std::string& body) {
+Result<ReceivedAlert> ReadAlert(const JsonValue& json) {
   constexpr std::string_view kSource = "alert";
-  const JsonDocument json = TRY(ParseJson(body, kSource));
+  const JsonValue* own = FindMember(json, "couplingd");
+  const JsonValue* annotations = FindMember(json, "annotations");
+  if (!own || !annotations) {
+    return Fail(ErrorKind::kInvalidData, "an alert needs couplingd and annotations");
+  }
   ReceivedAlert alert;
-  alert.state = TRY(GetString(json, "state", kSource));
-  alert.run = TRY(GetString(json, "run", kSource));
-  alert.kind = TRY(GetString(json, "kind", kSource));
-  alert.summary = TRY(GetString(json, "summary", kSource));
-  alert.description = TRY(GetString(json, "description", kSource));
-  if (const JsonValue* interventions = FindMember(json, "interventions");
+  alert.state = TRY(GetString(json, "status", kSource));
+  alert.run = TRY(GetString(*own, "run", kSource));
+  alert.kind = TRY(GetString(*own, "kind", kSource));
+  alert.summary = TRY(GetString(*annotations, "summary", kSource));
+  alert.description = TRY(GetString(*annotations, "description", kSource));
+  if (const JsonValue* interventions = FindMember(*own, "interventions");
       interventions && interventions->IsArray()) {
     for (const JsonValue& intervention : interventions->GetArray()) {
       alert.actions.push_back(TRY(GetString(intervention, "action", kSource)));
     }
   }
   return alert;
+}
+
+Result<std::vector<ReceivedAlert>> ReadMessage(const std::string& body) {
+  const JsonDocument json = TRY(ParseJson(body, "message"));
+  const JsonValue* alerts = FindMember(json, "alerts");
+  if (!alerts || !alerts->IsArray()) {
+    return Fail(ErrorKind::kInvalidData, "a message needs alerts");
+  }
+  std::vector<ReceivedAlert> read;
+  for (const JsonValue& alert : alerts->GetArray()) read.push_back(TRY(ReadAlert(alert)));
+  return read;
 }
 
 class LoopbackReceiver final : public Receiver {
@@ -80,14 +97,14 @@ class LoopbackReceiver final : public Receiver {
       http::request<http::string_body> request;
       if (!error && !stopping_) http::read(socket, buffer, request, error);
       if (error || stopping_) continue;
-      const Result<ReceivedAlert> alert = ParseAlert(request.body());
-      if (alert) {
+      const Result<std::vector<ReceivedAlert>> alerts = ReadMessage(request.body());
+      if (alerts) {
         const std::lock_guard lock(mutex_);
-        received_.push_back(*alert);
+        std::ranges::copy(*alerts, std::back_inserter(received_));
       }
       http::response<http::string_body> response{
-          alert ? http::status::ok : http::status::bad_request, 11};
-      response.body() = alert ? "ok" : alert.error().Text();
+          alerts ? http::status::ok : http::status::bad_request, 11};
+      response.body() = alerts ? "ok" : alerts.error().Text();
       response.prepare_payload();
       http::write(socket, response, error);
     }

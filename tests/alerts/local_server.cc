@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace couplingd::testing {
@@ -13,7 +15,21 @@ namespace couplingd::testing {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
+namespace ssl = asio::ssl;
 using tcp = asio::ip::tcp;
+
+ssl::context TlsContext(const ServerIdentity& identity) {
+  ssl::context context(ssl::context::tls_server);
+  // What a bad server shows must be shown, whatever this machine's policy says.
+  SSL_CTX_set_security_level(context.native_handle(), 0);
+  if (identity.only_tls_1_1) {
+    SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_1_VERSION);
+    SSL_CTX_set_max_proto_version(context.native_handle(), TLS1_1_VERSION);
+  }
+  context.use_certificate_chain_file(identity.certificate);
+  context.use_private_key_file(identity.key, ssl::context::pem);
+  return context;
+}
 
 struct LocalServer::State {
   asio::io_context context;
@@ -27,11 +43,22 @@ struct LocalServer::State {
   std::vector<std::shared_ptr<tcp::socket>> sockets;
   std::atomic<bool> stopping = false;
 
+  std::optional<ssl::context> tls;
+
   void Serve(tcp::socket& socket) {
+    if (!tls) return Serve(socket, socket);
+    ssl::stream<tcp::socket&> stream(socket, *tls);
+    beast::error_code error;
+    stream.handshake(ssl::stream_base::server, error);
+    if (!error) Serve(socket, stream);
+  }
+
+  template <typename Stream>
+  void Serve(tcp::socket& socket, Stream& stream) {
     beast::flat_buffer buffer;
     http::request<http::string_body> request;
     beast::error_code error;
-    http::read(socket, buffer, request, error);
+    http::read(stream, buffer, request, error);
     if (error) return;
     ServedRequest served{
         std::string(request.method_string()), std::string(request.target()), request.body(), {}};
@@ -44,10 +71,11 @@ struct LocalServer::State {
       const std::lock_guard lock(mutex);
       requests.push_back(served);
     }
-    Answer(socket, handler(served));
+    Answer(socket, stream, handler(served));
   }
 
-  void Answer(tcp::socket& socket, const ServedAnswer& answer) {
+  template <typename Stream>
+  void Answer(tcp::socket& socket, Stream& stream, const ServedAnswer& answer) {
     beast::error_code error;
     switch (answer.fault) {
       case ServedAnswer::Fault::kHang: {
@@ -63,7 +91,7 @@ struct LocalServer::State {
         }
         return;
       case ServedAnswer::Fault::kGarbage:
-        asio::write(socket, asio::buffer(std::string("\x16\x03\x01 not http\r\n\r\n")), error);
+        asio::write(stream, asio::buffer(std::string("\x16\x03\x01 not http\r\n\r\n")), error);
         break;
       case ServedAnswer::Fault::kNone: {
         http::response<http::string_body> response{static_cast<http::status>(answer.status), 11};
@@ -71,15 +99,17 @@ struct LocalServer::State {
         response.body() = answer.body;
         response.prepare_payload();
         response.keep_alive(false);
-        http::write(socket, response, error);
+        http::write(stream, response, error);
       }
     }
     socket.shutdown(tcp::socket::shutdown_both, error);
   }
 };
 
-LocalServer::LocalServer(Handler handler) : state_(std::make_shared<State>()) {
+LocalServer::LocalServer(Handler handler, const ServerIdentity& identity)
+    : state_(std::make_shared<State>()) {
   state_->handler = std::move(handler);
+  if (!identity.certificate.empty()) state_->tls = TlsContext(identity);
   state_->accepting = std::jthread([state = state_.get()] {
     while (!state->stopping) {
       auto socket = std::make_shared<tcp::socket>(state->context);
@@ -109,8 +139,10 @@ LocalServer::~LocalServer() {
 }
 
 std::string LocalServer::Url(const std::string& path) const {
-  return "http://127.0.0.1:" + std::to_string(state_->acceptor.local_endpoint().port()) + path;
+  return (state_->tls ? "https://sink.test:" : "http://127.0.0.1:") + std::to_string(Port()) + path;
 }
+
+int LocalServer::Port() const { return state_->acceptor.local_endpoint().port(); }
 
 std::vector<ServedRequest> LocalServer::Requests() const {
   const std::lock_guard lock(state_->mutex);

@@ -21,14 +21,22 @@ struct ServedAnswer {
   enum class Fault { kNone, kHang, kReset, kGarbage } fault = Fault::kNone;
 };
 
+// What a server shows: PEM files, the certificate's with its chain. Empty: it speaks in the clear.
+struct ServerIdentity {
+  std::string certificate, key;
+  bool only_tls_1_1 = false;
+};
+
 // One thread per connection; the handler may be called from several at once.
 class LocalServer {
  public:
   using Handler = std::function<ServedAnswer(const ServedRequest&)>;
-  explicit LocalServer(Handler handler);
+  explicit LocalServer(Handler handler, const ServerIdentity& identity = {});
   ~LocalServer();
 
-  std::string Url(const std::string& path) const;  // "http://127.0.0.1:PORT/path"
+  // "http://127.0.0.1:PORT/path"; with an identity "https://sink.test:PORT/path"
+  std::string Url(const std::string& path) const;
+  int Port() const;
   std::vector<ServedRequest> Requests() const;
 
  private:

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json.h"
+
 namespace couplingd {
 namespace {
 
@@ -17,6 +19,20 @@ TEST(Signature, IsThatOfTheReferenceLibraries) {
   const auto keys = ParseSigningKeys(Secret(kSecret));
   ASSERT_TRUE(keys);
   EXPECT_EQ(SignatureHeader(*keys, kId, kTimestamp, kBody).value(), kSignature);
+}
+
+TEST(Signature, IsThatOfTheReferenceLibraryOnItsOwnMessages) {
+  const JsonDocument fixture =
+      ParseJsonFile(COUPLINGD_SOURCE_DIR "/tests/alerts/data/signatures.json").value();
+  ASSERT_GE(fixture["cases"].Size(), 5u);
+  for (const JsonValue& each : fixture["cases"].GetArray()) {
+    const auto keys = ParseSigningKeys(Secret(each["secret"].GetString()));
+    ASSERT_TRUE(keys) << keys.error().Text();
+    EXPECT_EQ(SignatureHeader(*keys, each["id"].GetString(), each["timestamp"].GetInt64(),
+                              each["body"].GetString())
+                  .value(),
+              each["signature"].GetString());
+  }
 }
 
 TEST(Signature, ChangesWithIdTimestampAndBody) {

@@ -44,6 +44,22 @@ TEST(RunProcess, TellsASignalFromAnExitCode) {
   EXPECT_EQ(output->exit.Text(), "killed by SIGSEGV");
 }
 
+TEST(RunProcess, EndsTheProgramWhenItIsToldToStop) {
+  std::stop_source stop;
+  stop.request_stop();
+  const auto output = RunProcess(Shell("sleep 600"), "", seconds(500), 1000, stop.get_token());
+  ASSERT_FALSE(output);
+  EXPECT_EQ(output.error().kind, ErrorKind::kCancelled);
+}
+
+TEST(RunProcess, HasAllThatTheProgramWroteAndWaitsForNothingItLeft) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto output = RunProcess(Shell("sleep 600 & head -c 300000 /dev/zero"), "", seconds(500));
+  ASSERT_TRUE(output);
+  EXPECT_EQ(output->out.size(), 300000u);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(100));
+}
+
 TEST(Process, ThatCannotStartIsAnErrorThatNamesTheProgram) {
   ProcessOptions options;
   options.arguments = {"/no/such/program"};

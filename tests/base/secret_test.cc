@@ -31,6 +31,17 @@ TEST_F(SecretFile, GivesItsFirstLineWithoutBlanks) {
   EXPECT_EQ(ReadSecret(path_)->Redacted(), "<redacted>");
 }
 
+TEST_F(SecretFile, OfSeveralLinesGivesThoseThatAreNotBlank) {
+  ASSERT_TRUE(WriteFileAtomically(path_, "\n one\r\n\ntwo"));
+  const auto lines = ReadSecretLines(path_);
+  ASSERT_TRUE(lines) << lines.error().Text();
+  ASSERT_EQ(lines->size(), 2u);
+  EXPECT_EQ((*lines)[0].Reveal(), "one");
+  EXPECT_EQ((*lines)[1].Reveal(), "two");
+  ASSERT_TRUE(WriteFileAtomically(path_, " \n\n"));
+  EXPECT_EQ(ReadSecretLines(path_).error().kind, ErrorKind::kInvalidData);
+}
+
 TEST_F(SecretFile, ThatOthersCanReadIsRefusedWithTheCommandThatHelps) {
   ASSERT_TRUE(WriteFileAtomically(path_, "x", 0644));
   const auto secret = ReadSecret(path_);

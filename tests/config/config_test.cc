@@ -13,6 +13,7 @@
 namespace couplingd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -52,7 +53,12 @@ rules:
   - {name: r, kind: phase, axes: x, severity: critical}
 sinks:
   - {name: s, kind: slack, url_file: "credential:slack"}
-  - {name: t, kind: webhook, url_file: secrets/url}
+  - {name: t, kind: webhook, url_file: secrets/url, proxy_file: "credential:proxy"}
+  - {name: u, kind: alertmanager, url_file: urls, token_file: token, allow_private: true}
+  - {name: v, kind: email, url_file: smtp, from: us@example.org, to: [a@example.org, b@example.org]}
+  - {name: w, kind: command, command: [page-someone, --now]}
+  - {name: x, kind: file, path: alerts.jsonl}
+heartbeat: {url_file: ping, interval: 1m, method: GET}
 )",
                                   "/etc/couplingd/couplingd.yaml");
   ASSERT_TRUE(config) << config.error().Text();
@@ -76,6 +82,14 @@ sinks:
   EXPECT_EQ(config->rules[0].severity, Severity::kCritical);
   EXPECT_EQ(config->sinks[0].url_file, "credential:slack");
   EXPECT_EQ(config->sinks[1].url_file, "/etc/couplingd/secrets/url");
+  EXPECT_EQ(config->sinks[1].proxy_file, "credential:proxy");
+  EXPECT_EQ(config->sinks[2].token_file, "/etc/couplingd/token");
+  EXPECT_EQ(config->sinks[3].to, (std::vector<std::string>{"a@example.org", "b@example.org"}));
+  EXPECT_EQ(config->sinks[4].command[0], "page-someone");
+  EXPECT_EQ(config->sinks[5].path, "/etc/couplingd/alerts.jsonl");
+  EXPECT_EQ(config->heartbeat.url_file, "/etc/couplingd/ping");
+  EXPECT_EQ(config->heartbeat.interval, std::chrono::minutes(1));
+  EXPECT_EQ(config->heartbeat.method, "GET");
 }
 
 TEST(Config, ListsAllProblemsWithLineFieldAndHint) {
@@ -229,6 +243,35 @@ TEST(Config, RefusesFieldsLabelsAndFiltersOfRulesThatMeanNothing) {
               HasSubstr("rules[0].runs: the kind sink_broken does not use this key"));
 }
 
+TEST(Config, AsksOfEachKindOfSinkWhatItNeedsAndNoMore) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"kind: webhook", "the key \"url_file\" is missing (a sink of kind webhook needs it)"},
+      {"kind: slack", "the key \"url_file\" is missing"},
+      {"kind: alertmanager", "the key \"url_file\" is missing"},
+      {"kind: email, url_file: u", "the key \"from\" is missing"},
+      {"kind: email, url_file: u, from: a@b.c", "the key \"to\" is missing"},
+      {"kind: command", "the key \"command\" is missing"},
+      {"kind: file", "the key \"path\" is missing"},
+      {"kind: file, path: p, url_file: u", "url_file: the kind file does not use this key"},
+      {"kind: slack, url_file: u, secret_file: s", "the kind slack does not use this key"},
+      {"kind: email, url_file: u, from: a@b.c, to: [d@e.f], proxy_file: p",
+       "the kind email does not use this key"},
+      {"kind: email, url_file: u, from: \"a <a@b.c>\", to: [d@e.f]", "from: is not a mail address"},
+      {"kind: email, url_file: u, from: a@b.c, to: [\"d@e.f, g@h.i\"]", "is not a mail address"},
+      {"kind: email, url_file: u, from: a@b.c, to: [\"d@e.f\\r\\nBcc: x@y.z\"]",
+       "contains a control character"},
+      {"kind: webhook, url_file: u, proxy: \"http://us:SECRET@p\"", "sinks[0].proxy: unknown key"},
+      {"kind: pager", "is not one of webhook, slack"},
+  };
+  for (const auto& [keys, cause] : cases) {
+    const std::string error = ErrorOf("sinks: [{name: s, " + std::string(keys) + "}]");
+    EXPECT_THAT(error, HasSubstr(cause)) << keys;
+    EXPECT_THAT(error, Not(HasSubstr("SECRET")));
+  }
+  EXPECT_THAT(ErrorOf("heartbeat: {url: \"https://hc.example/SECRET\"}"),
+              AllOf(HasSubstr("heartbeat.url: unknown key"), Not(HasSubstr("SECRET"))));
+}
+
 TEST(Config, RefusesContradictions) {
   EXPECT_THAT(ErrorOf("runs:\n  - {name: a, path: /a}\n  - {name: a, path: /b}\n"),
               HasSubstr(":3: runs[1].name: \"a\" is already used by runs[0]"));
@@ -280,14 +323,19 @@ TEST(CheckEnvironment, NamesWhatIsMissing) {
   ::chmod((folder + "/url").c_str(), 0644);
   const auto config = ParseConfig(
       "store: {path: state}\nruns: [{name: a, path: absent}]\npacks: [absent.json]\n"
-      "sinks: [{name: s, kind: slack, url_file: url}]\n",
+      "sinks: [{name: s, kind: slack, url_file: url},\n"
+      "        {name: t, kind: command, command: [/absent/program]},\n"
+      "        {name: u, kind: file, path: lines}]\n"
+      "heartbeat: {url_file: absent}\n",
       folder + "/c.yaml");
   ASSERT_TRUE(config) << config.error().Text();
   const auto problems = CheckEnvironment(*config);
-  ASSERT_EQ(problems.size(), 3u) << ::testing::PrintToString(problems);
+  ASSERT_EQ(problems.size(), 5u) << ::testing::PrintToString(problems);
   EXPECT_THAT(problems[0], HasSubstr("runs[0].path: " + folder + "/absent: No such file"));
   EXPECT_THAT(problems[1], HasSubstr("runs[0].packs: " + folder + "/absent.json"));
   EXPECT_THAT(problems[2], HasSubstr("sinks[0].url_file"));
+  EXPECT_THAT(problems[3], HasSubstr("sinks[1].command: /absent/program"));
+  EXPECT_THAT(problems[4], HasSubstr("heartbeat.url_file"));
 }
 
 }  // namespace
