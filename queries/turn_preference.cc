@@ -26,7 +26,9 @@ Result<Forecast> ForecastByPanel(const AxisSeries& series, const ForecastOptions
 Result<TurnChoice> PreferTurn(const std::vector<Forecast>& forecasts) {
   static const Result<std::vector<TurnTrial>> kTrials = TryOnPanel();
   if (!kTrials) return std::unexpected(kTrials.error());
-  return ChooseTurnMethod(forecasts, ScoreTurnMethods(*kTrials, forecasts[0].family));
+  TurnChoice choice = ChooseTurnMethod(forecasts, ScoreTurnMethods(*kTrials, forecasts[0].family));
+  choice.reason += ", on HellaSwag and TruthfulQA of the shipped panel";
+  return choice;
 }
 
 }  // namespace couplingd

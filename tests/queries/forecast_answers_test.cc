@@ -53,6 +53,9 @@ TEST_F(ForecastAnswers, ForecastsEveryBenchmarkOfARunAsADistribution) {
     EXPECT_LE(row["value"].GetDouble(), row["high80"].GetDouble());
     EXPECT_GE(row["past"].GetInt(), 20);
     EXPECT_FALSE(row["weights"].ObjectEmpty());
+    ASSERT_GT(row["candidates"].Size(), 1u);
+    EXPECT_STREQ(row["candidates"][0]["method"].GetString(), "ensemble");
+    EXPECT_THAT(row["choice"].GetString(), HasSubstr("past forecasts like it"));
     const bool rises = std::string(row["task"].GetString()) == "arc";
     EXPECT_EQ(row["value"].GetDouble() > row["last"].GetDouble(), rises);
   }
@@ -99,8 +102,15 @@ TEST_F(ForecastAnswers, TheSignChangeIsAskedForOverStepsOrOverScale) {
     const auto rows = Ask({{"over", over}});
     ASSERT_TRUE(rows) << rows.error().Text();
     ASSERT_GT(rows->Size(), 0u);
-    for (const JsonValue& row : rows->GetArray())
+    int preferred = 0, reasons = 0;
+    for (const JsonValue& row : rows->GetArray()) {
       EXPECT_STREQ(row["quantity"].GetString(), quantity);
+      EXPECT_EQ(row["preferred"].IsNull(), over == std::string("steps"));
+      preferred += row["preferred"].IsBool() && row["preferred"].GetBool();
+      reasons += row["choice"].GetStringLength() > 0;
+    }
+    EXPECT_LE(preferred, 1);
+    EXPECT_EQ(reasons, over == std::string("scale") ? 1 : 0) << "told once for the one family";
   }
 }
 
