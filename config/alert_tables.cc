@@ -145,7 +145,7 @@ const Table<RuleConfig>& RuleTable() {
                       0, 10)
                 .OnlyFor({"phase", "score_regression"}),
             NumberKey("probability", &RuleConfig::probability,
-                      "sign_change: the probability of the crossing.", 0.5, 1)
+                      "Probability of the crossing, of a sign_change.", 0.5, 1)
                 .OnlyFor({"sign_change"}),
             IntegerKey(
                 "hold", &RuleConfig::hold,
