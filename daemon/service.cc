@@ -20,6 +20,7 @@
 #include "daemon/pipeline.h"
 #include "daemon/service_manager.h"
 #include "daemon/watcher.h"
+#include "queries/chart.h"
 
 namespace couplingd {
 namespace {
@@ -61,7 +62,7 @@ class RunningService final : public Service {
     }
     TRY(StartHeartbeat(services));
     delivery_.emplace(sinks_, StoreThread(), parts_.clock, Hooks(),
-                      DeliveryOptions{.storm = config_.notify.storm});
+                      DeliveryOptions{.storm = config_.notify.storm, .chart = ChartOf});
     api_.emplace(ApiParts{io_, parts_.clock, config_, parts_.history, pipeline_, sinks_,
                           [this] { return !stopping_ && store_is_well_; }});
     server_ =
@@ -97,6 +98,13 @@ class RunningService final : public Service {
     return [this](std::function<void(HistoryWriter&)> task) {
       asio::post(io_, [this, task = std::move(task)] { task(parts_.history); });
     };
+  }
+
+  // The trajectory behind an alert; a chart that cannot be drawn holds no alert up.
+  static std::string ChartOf(HistoryReader& history, const Alert& alert) {
+    Result<std::string> chart = AlertChartPng(history, alert);
+    if (!chart) spdlog::warn("no chart of alert {}: {}", alert.key, chart.error().Text());
+    return std::move(chart).value_or("");
   }
 
   static DeliveryHooks Hooks() {
