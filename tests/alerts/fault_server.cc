@@ -80,7 +80,10 @@ struct FaultServer::State {
         std::this_thread::sleep_for(std::chrono::milliseconds(kPollMillis));
         continue;
       }
-      if (!acceptor && !Listen(port)) continue;
+      if (!acceptor && !Listen(port)) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(kPollMillis));
+        continue;
+      }
       if (!IsReadable(acceptor->native_handle(), kPollMillis)) continue;
       beast::error_code error;
       tcp::socket socket = acceptor->accept(error);
