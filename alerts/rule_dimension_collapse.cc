@@ -17,8 +17,7 @@ std::string NumbersOf(const FamilyDimension& seen) {
 std::optional<Finding> Judge(const RuleConfig& rule, const FamilyDimension& seen) {
   const bool collapsed = seen.high < rule.threshold;
   if (!collapsed && seen.low <= rule.threshold) return std::nullopt;
-  Finding finding = NewFinding(rule, seen.family,
-                               DimensionSubject(seen.metrics), collapsed);
+  Finding finding = NewFinding(rule, seen.family, DimensionSubject(seen.metrics), collapsed);
   finding.labels["family"] = seen.family;
   SetValue(finding, "value", seen.value);
   SetValue(finding, "low", seen.low);
