@@ -11,6 +11,8 @@ namespace couplingd {
 namespace {
 
 constexpr UnixMillis kRefreshResolved = 15 * 60 * 1000;
+// A sink that failed so often in a row was away; fewer may be the fault of one message.
+constexpr int kAwayAfter = 3;
 
 std::string NotBeforeKey(const std::string& sink) { return "sink." + sink + ".not_before"; }
 
@@ -109,6 +111,18 @@ bool IsPending(const std::vector<Delivery>& pending, std::int64_t id) {
   return std::ranges::find(pending, id, &Delivery::id) != pending.end();
 }
 
+// A sink that was away and is back gets what it missed now, not when each would be tried next.
+Status Expedite(HistoryWriter& writer, const std::vector<Delivery>& pending,
+                const std::string& sink, UnixMillis now) {
+  for (Delivery delivery : pending) {
+    if (delivery.sink != sink || delivery.attempts == 0 || delivery.next_attempt_at <= now)
+      continue;
+    delivery.next_attempt_at = now;
+    TRY(writer.SaveDelivery(delivery));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Work> FindWork(HistoryWriter& writer, SinkMemory& memory, UnixMillis now, bool hurry) {
@@ -141,6 +155,9 @@ Result<std::vector<Delivery>> RecordOutcome(HistoryWriter& writer, SinkMemory& m
   TRY(writer.Transaction([&]() -> Status {
     rows.clear();
     const std::vector<Delivery> pending = TRY(writer.reader().Deliveries("pending"));
+    if (delivered && memory.failures_in_a_row >= kAwayAfter) {
+      TRY(Expedite(writer, pending, memory.sink, now));
+    }
     for (const AlertNews& news : sent.news) {
       const Delivery after = AfterAttempt(news.delivery, outcome, sent.news.size() > 1, now);
       rows.push_back(after);

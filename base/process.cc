@@ -59,6 +59,26 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   ::_exit(127);
 }
 
+// A program that ends without reading its input is an answer, not the end of this one: SIGPIPE is
+// kept from this thread, and one that came is taken.
+class BlockedSigpipe {
+ public:
+  BlockedSigpipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~BlockedSigpipe() {
+    const timespec at_once{0, 0};
+    if (!sigismember(&before_, SIGPIPE)) ::sigtimedwait(&pipe_, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  BlockedSigpipe(const BlockedSigpipe&) = delete;
+
+ private:
+  sigset_t pipe_, before_;
+};
+
 }  // namespace
 
 std::string ExitStatus::Text() const {
@@ -191,6 +211,7 @@ Result<ProcessOutput> RunProcess(ProcessOptions options, std::string_view input,
     if (has_ended || polled[0].revents) drain(out, output.out);
     if (has_ended || polled[1].revents) drain(err, output.err);
     if (polled[2].revents) {
+      const BlockedSigpipe blocked;
       const ssize_t written = ::write(in.get(), input.data(), input.size());
       if (written > 0) input.remove_prefix(static_cast<std::size_t>(written));
       if (input.empty() || (written < 0 && errno != EINTR && errno != EAGAIN)) in.Close();

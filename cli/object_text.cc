@@ -127,9 +127,8 @@ std::string FalseAlarmText(const JsonValue& status) {
   for (const JsonValue& rule : rules->GetArray()) {
     estimates += NumberOf(rule, "estimates").value_or(0);
   }
-  return fmt::format(
-      "at most {:.2g} false alarms expected so far, from {:.0f} looks at runs and families",
-      NumberOf(*digest, "expected").value_or(0), estimates);
+  return fmt::format("at most {:.2g} false alarms expected so far, from {:.0f} looks",
+                     NumberOf(*digest, "expected").value_or(0), estimates);
 }
 
 std::string RenderAlert(const JsonValue& alert, std::size_t width) {

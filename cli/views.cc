@@ -4,41 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "base/units.h"
 #include "cli/cells.h"
+#include "cli/columns.h"
 #include "cli/screen_text.h"
 #include "records/metric_names.h"
 
 namespace couplingd {
 namespace {
-
-using CellMaker = std::string (*)(const JsonValue&, std::string_view);
-
-Column Cell(std::string header, std::string_view key, CellMaker make, bool right = false,
-            bool flexible = false) {
-  return {std::move(header), [key, make](const JsonValue& row) { return make(row, key); }, right,
-          flexible};
-}
-Column Text(std::string header, std::string_view key) {
-  return Cell(std::move(header), key, TextCell, false, true);
-}
-Column Integer(std::string header, std::string_view key) {
-  return Cell(std::move(header), key, IntegerCell, true);
-}
-Column Count(std::string header, std::string_view key) {
-  return Cell(std::move(header), key, CountCell, true);
-}
-Column Number(std::string header, std::string_view key) {
-  return Cell(std::move(header), key, NumberCell, true);
-}
-Column Optional(Column column) {
-  column.optional = true;
-  return column;
-}
-Column Interval() {
-  return {"interval", [](const JsonValue& row) { return IntervalCell(row); }, true};
-}
 
 Column ScoreInterval() {
   return {"95 % interval",
@@ -175,54 +150,6 @@ std::string LossNote(const JsonValue& row) {
 std::string AuditNote(const JsonValue& row) {
   const std::string advice = TextOf(row, "advice");
   return TextOf(row, "result") + (advice.empty() ? "" : "\n→ " + advice);
-}
-
-std::string AlertNote(const JsonValue& row) {
-  std::string note = TextOf(row, "summary");
-  const JsonValue* interventions = FindMember(row, "interventions");
-  if (interventions && interventions->IsArray()) {
-    for (const JsonValue& intervention : interventions->GetArray()) {
-      note +=
-          fmt::format("\n→ {}: {}", TextOf(intervention, "kind"), TextOf(intervention, "action"));
-    }
-  }
-  return note;
-}
-
-// How long it would have been firing; "still" where it would be now.
-std::string ReplayedFor(const JsonValue& row) {
-  if (!FindMember(row, "fired_at")) return std::string(kAbsent);
-  const double seconds = NumberOf(row, "seconds").value_or(0);
-  const auto span = std::chrono::seconds(std::llround(seconds));
-  std::string text = FormatDuration(span);
-  if (span >= std::chrono::hours(1))
-    text = FormatDuration(std::chrono::floor<std::chrono::minutes>(span));
-  return (FindMember(row, "resolved_at") ? "" : "still, ") + text;
-}
-
-// What really happened: when it fired, or that it did not.
-std::string ReallyCell(const JsonValue& row) {
-  const std::string really = TextOf(row, "really");
-  if (really == "not") return "did not fire";
-  return (really == "only" ? "only: " : "") + TimeCell(row, "real_fired_at");
-}
-
-std::string ReplayNote(const JsonValue& row) {
-  std::string note = TextOf(row, "summary");
-  const JsonValue* from_start = FindMember(row, "from_start");
-  if (from_start && from_start->IsTrue()) note += " (held already when the replay begins)";
-  const std::string resolution = TextOf(row, "resolution");
-  return resolution.empty() ? note : note + "\n✓ " + resolution;
-}
-
-// A share as percent with one decimal, without its sign.
-Column Percent(std::string header, std::string_view key) {
-  return {std::move(header),
-          [key](const JsonValue& row) {
-            const auto share = NumberOf(row, key);
-            return share ? fmt::format("{:.1f}", 100 * *share) : std::string(kAbsent);
-          },
-          true};
 }
 
 // The flaws of a panel's row but those that mark nearly all rows.
@@ -373,50 +300,6 @@ std::vector<View> MakeViews() {
        {"family", "run", "axes", "over", "equation", "term", "value", "low", "high", "level",
         "inclusion", "threshold", "n", "reason"},
        "no terms to show"},
-      {"alerts",
-       {{{"alert", [](const JsonValue& row) { return TextOf(row, "key").substr(0, 8); }},
-         Cell("state", "state", TextCell),
-         Cell("severity", "severity", TextCell),
-         Text("rule", "rule"),
-         Text("run", "run"),
-         Cell("since (UTC)", "starts_at", TimeCell)},
-        AlertNote},
-       {"key", "sequence", "state", "rule", "kind", "run", "subject", "severity", "summary",
-        "description", "starts_at", "ends_at"},
-       "no alerts"},
-      {"silences",
-       {{Integer("id", "id"),
-         {"state",
-          [](const JsonValue& row) {
-            const JsonValue* active = FindMember(row, "active");
-            return std::string(active && active->IsTrue() ? "active" : "over");
-          }},
-         Cell("until (UTC)", "ends_at", TimeCell),
-         Integer("or step", "until_step"),
-         Text("author", "author"),
-         Cell("labels", "matchers", TextsCell)},
-        [](const JsonValue& row) { return TextOf(row, "reason"); }},
-       {"id", "active", "matchers", "author", "reason", "starts_at", "ends_at", "until_step",
-        "ended_by"},
-       "no silences"},
-      {"replay",
-       {{Cell("fired (UTC)", "fired_at", TimeCell),
-         {"for", ReplayedFor, true},
-         Cell("severity", "severity", TextCell),
-         Text("rule", "rule"),
-         Text("run", "run"),
-         {"really", ReallyCell}},
-        ReplayNote},
-       {"rule", "kind", "run", "subject", "severity", "summary", "fired_at", "from_start",
-        "resolved_at", "seconds", "resolution", "really", "real_fired_at", "real_resolved_at"},
-       "nothing would have fired, and nothing did"},
-      {"deliveries",
-       {{Integer("id", "id"), Text("sink", "sink"), Cell("state", "state", TextCell),
-         Integer("tries", "attempts"), Cell("next (UTC)", "next_attempt_at", TimeCell)},
-        [](const JsonValue& row) { return TextOf(row, "last_outcome"); }},
-       {"id", "delivery_id", "sink", "alert_key", "sequence", "state", "attempts", "repeat",
-        "next_attempt_at", "last_outcome"},
-       "nothing was to be delivered yet"},
       {"panel",
        {{Cell("model", "model", TextCell), Count("N", "parameters"), Percent("HSwag", "hellaswag"),
          Percent("TQA", "truthfulqa_mc2"), Percent("ARC", "arc_challenge"),
@@ -437,19 +320,17 @@ std::vector<View> MakeViews() {
        {"id", "quantity", "unit", "published", "recomputed", "low", "high", "level", "verdict",
         "reason"},
        "nothing to reproduce"},
-      {"events",
-       {{Cell("at (UTC)", "at", TimeCell), Cell("level", "level", TextCell),
-         Text("subject", "subject"), Integer("times", "count")},
-        [](const JsonValue& row) { return TextOf(row, "text"); }},
-       {"at", "level", "subject", "text", "count"},
-       "no events"},
   };
 }
 
 }  // namespace
 
 const View* FindView(std::string_view verb) {
-  static const std::vector<View> views = MakeViews();
+  static const std::vector<View> views = [] {
+    std::vector<View> all = MakeViews();
+    std::ranges::move(AlertViews(), std::back_inserter(all));
+    return all;
+  }();
   const auto found = std::ranges::find(views, verb, &View::verb);
   return found == views.end() ? nullptr : &*found;
 }

@@ -21,4 +21,7 @@ struct View {
 // Of the verbs whose answer is an array; nullptr for others.
 const View* FindView(std::string_view verb);
 
+// Of alerts, silences, deliveries, events and replays: a part of the above.
+std::vector<View> AlertViews();
+
 }  // namespace couplingd

@@ -87,7 +87,7 @@ class Stopwatch {
     const auto now = std::chrono::steady_clock::now();
     const auto json = ParseJson(message.body, "message");
     if (!json) return;
-    const std::string key = (*json)["key"].GetString();
+    const std::string key = (*json)["alerts"][0]["couplingd"]["key"].GetString();
     const std::lock_guard lock(mutex_);
     auto& side = message.path.starts_with("/without") ? without_ : beside_;
     side.push_back(std::chrono::duration<double, std::milli>(now - begun_[key]).count());

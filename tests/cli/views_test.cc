@@ -100,7 +100,7 @@ TEST(Views, StatusAndAlertsSayWhatPhaseRulesMayHaveCost) {
       "estimates":30,"expected":0.0123},{"rule":"b","rate":0.01,"series":1,"estimates":4,
       "expected":0.00004}]}})",
       "s");
-  const std::string digest = "at most 0.012 false alarms expected so far, from 34 looks at runs";
+  const std::string digest = "at most 0.012 false alarms expected so far, from 34 looks";
   EXPECT_EQ(FalseAlarmText(*status), digest);
   EXPECT_THAT(RenderStatus(*status, 80), HasSubstr("alarm rate  " + digest + "\n"));
   EXPECT_EQ(FalseAlarmText(*ParseJson("[]", "s")), "");

@@ -46,8 +46,11 @@ class WireLog {
     heard.id = message.id;
     heard.reached = message.reached;
     if (const auto json = ParseJson(message.body, "message"); json) {
-      heard.news.push_back({(*json)["key"].GetString(), (*json)["sequence"].GetInt64(), 0,
-                            std::string_view((*json)["state"].GetString()) == "firing"});
+      for (const JsonValue& alert : (*json)["alerts"].GetArray()) {
+        const JsonValue& own = alert["couplingd"];
+        heard.news.push_back({own["key"].GetString(), own["sequence"].GetInt64(), 0,
+                              std::string_view(alert["status"].GetString()) == "firing"});
+      }
     }
     const std::lock_guard lock(mutex_);
     log_.push_back(std::move(heard));
