@@ -25,10 +25,32 @@ bool HasEqual(const std::vector<std::string>& names, const Labels& a, const Labe
   });
 }
 
-bool Inhibits(const InhibitionConfig& inhibition, const Labels& source, const Labels& target) {
+// A firing alert that holds others back.
+struct Source {
+  const InhibitionConfig* inhibition;
+  const Alert* alert;
+  Labels labels;
+};
+
+std::vector<Source> SourcesIn(const std::vector<Alert>& alerts, const Config& config) {
+  std::vector<Source> sources;
+  if (!config.notify.inhibit) return sources;
+  for (const Alert& alert : alerts) {
+    if (alert.state != AlertState::kFiring || alert.is_test) continue;
+    const Labels labels = MatchLabels(alert.finding);
+    for (const InhibitionConfig& inhibition : config.inhibitions) {
+      if (MatchesAll(inhibition.source, labels)) sources.push_back({&inhibition, &alert, labels});
+    }
+  }
+  return sources;
+}
+
+bool Inhibits(const Source& source, const Alert& alert, const Labels& target) {
+  const InhibitionConfig& inhibition = *source.inhibition;
   // What is source and target alike would hold back itself and its like.
-  return MatchesAll(inhibition.source, source) && MatchesAll(inhibition.target, target) &&
-         !MatchesAll(inhibition.source, target) && HasEqual(inhibition.equal, source, target);
+  return source.alert->key != alert.key && MatchesAll(inhibition.target, target) &&
+         !MatchesAll(inhibition.source, target) &&
+         HasEqual(inhibition.equal, source.labels, target);
 }
 
 UnixMillis TransitionTime(const Alert& alert) {
@@ -38,7 +60,7 @@ UnixMillis TransitionTime(const Alert& alert) {
 class Policy {
  public:
   Policy(const NotificationState& state, const Config& config, UnixMillis now)
-      : state_(state), config_(config), now_(now) {
+      : state_(state), config_(config), now_(now), sources_(SourcesIn(state.alerts, config)) {
     for (const SinkLedger& ledger : state.ledgers) {
       ledgers_[{ledger.sink, ledger.alert_key}] = &ledger;
     }
@@ -77,19 +99,12 @@ class Policy {
                   fmt::format("silence {} of {} until {}: {}", silence.id, silence.author,
                               FormatTime(silence.ends_at), silence.reason)};
     }
-    if (!config_.notify.inhibit) return std::nullopt;
+    if (sources_.empty()) return std::nullopt;
     const Labels target = MatchLabels(alert.finding);
-    for (const Alert& source : state_.alerts) {
-      if (source.state != AlertState::kFiring || source.is_test || source.key == alert.key)
-        continue;
-      const Labels labels = MatchLabels(source.finding);
-      const bool inhibits = std::ranges::any_of(
-          config_.inhibitions,
-          [&](const InhibitionConfig& each) { return Inhibits(each, labels, target); });
-      if (inhibits) {
-        return Hold{"inhibited", fmt::format("by {} of {} ({})", source.finding.rule,
-                                             source.finding.run, source.key)};
-      }
+    for (const Source& source : sources_) {
+      if (!Inhibits(source, alert, target)) continue;
+      return Hold{"inhibited", fmt::format("by {} of {} ({})", source.alert->finding.rule,
+                                           source.alert->finding.run, source.alert->key)};
     }
     return std::nullopt;
   }
@@ -188,6 +203,7 @@ class Policy {
   const NotificationState& state_;
   const Config& config_;
   const UnixMillis now_;
+  const std::vector<Source> sources_;
   std::map<std::pair<std::string, std::string>, const SinkLedger*> ledgers_;
   std::map<std::pair<std::string, std::int64_t>, bool> acknowledged_;
   std::vector<NotificationStep> steps_;
