@@ -439,6 +439,7 @@ Figures RunTrials(const TrialOptions& options, int count, int at_once) {
     });
   }
   threads.clear();
+  std::filesystem::remove_all(options.directory);
   return sum;
 }
 
