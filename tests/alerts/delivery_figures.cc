@@ -41,15 +41,15 @@ KnowledgeOfAll Read(const std::vector<Heard>& log, Figures& figures) {
 
 void CountRepeats(const std::vector<Heard>& log, std::int64_t crashes, Figures& figures) {
   std::map<std::pair<std::string, std::string>, bool>
-      heard_before;                             // to whether it was acknowledged
+      heard_before;                             // to whether the newest attempt was acknowledged
   std::map<std::string, std::int64_t> repeats;  // by sink
   for (const Heard& heard : log) {
-    if (!heard.reached) continue;
-    const auto [entry, is_new] =
-        heard_before.emplace(std::pair(heard.sink, heard.id), heard.acknowledged);
-    if (is_new) continue;
-    (entry->second ? repeats[heard.sink] : figures.doubtful_repeats) += 1;
-    entry->second = entry->second || heard.acknowledged;
+    const std::pair message(heard.sink, heard.id);
+    const auto before = heard_before.find(message);
+    if (heard.reached && before != heard_before.end()) {
+      (before->second ? repeats[heard.sink] : figures.doubtful_repeats) += 1;
+    }
+    if (heard.reached || before != heard_before.end()) heard_before[message] = heard.acknowledged;
   }
   for (const auto& [sink, count] : repeats) {
     figures.repeats += count;
