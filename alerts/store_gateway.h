@@ -39,8 +39,8 @@ Result<Work> FindWork(HistoryWriter& writer, SinkMemory& memory, UnixMillis now,
 
 // Stores the outcome for all that the message carried, in one transaction, and returns the rows as
 // they are now. A row that was superseded while its attempt failed stays superseded. A message of
-// several alerts that is refused for good is taken apart, and each goes by itself. The first that is
-// delivered after three failures in a row makes all that failed before due.
+// several alerts that is refused for good is taken apart, and each goes by itself. The first that
+// is delivered after three failures in a row makes all that failed before due.
 Result<std::vector<Delivery>> RecordOutcome(HistoryWriter& writer, SinkMemory& memory,
                                             const Notification& sent,
                                             const DeliveryOutcome& outcome, UnixMillis now);
