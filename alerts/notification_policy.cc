@@ -114,7 +114,8 @@ class Policy {
     for (const SinkConfig& other : config_.sinks) {
       if (other.fallback != sink.name) continue;
       const SinkLedger* ledger = LedgerOf(other.name, alert);
-      if (!ledger || ledger->newest_sequence != alert.sequence) continue;
+      const bool is_first = ledger && ledger->newest_repeat == 0;
+      if (!is_first || ledger->newest_sequence != alert.sequence) continue;
       const bool is_late = ledger->newest_state == "pending" &&
                            now_ >= TransitionTime(alert) + config_.notify.fallback_after.count();
       if (ledger->newest_state == "dead" || is_late) return &other;

@@ -59,11 +59,11 @@ std::string DecisionsText(const JsonValue& alert, std::size_t width) {
   if (!decisions || !decisions->IsArray() || decisions->Empty()) return text;
   text += "\nwho was told, and why\n";
   for (const JsonValue& one : decisions->GetArray()) {
-    const JsonValue* sent = FindMember(one, "sent");
+    const JsonValue* queued = FindMember(one, "queued");
     const std::string detail = TextOf(one, "detail");
     text += Indented(
         fmt::format("{} #{} {}: {}, {}{}", TimeCell(one, "at"), IntegerCell(one, "sequence"),
-                    TextOf(one, "sink"), sent && sent->IsTrue() ? "sent" : "held back",
+                    TextOf(one, "sink"), queued && queued->IsTrue() ? "queued" : "held back",
                     TextOf(one, "reason"), detail.empty() ? "" : " (" + detail + ")"),
         width, 2);
   }
@@ -154,8 +154,8 @@ std::string RenderAlert(const JsonValue& alert, std::size_t width) {
     }
   }
   if (const JsonValue* by = FindMember(alert, "acknowledged"); by && by->IsObject()) {
-    text += Field("looked after", fmt::format("by {} since {} UTC. {}", TextOf(*by, "author"),
-                                              TimeCell(*by, "at"), TextOf(*by, "reason")));
+    text += Field("in care", fmt::format("of {} since {} UTC. {}", TextOf(*by, "author"),
+                                         TimeCell(*by, "at"), TextOf(*by, "reason")));
   }
   const JsonValue* deliveries = FindMember(alert, "deliveries");
   if (deliveries && deliveries->IsArray() && !deliveries->Empty()) {

@@ -29,7 +29,7 @@ void WriteDecisions(JsonWriter& json, const std::vector<NotificationDecision>& d
   for (const NotificationDecision& decision : decisions) {
     json.BeginObject().Field("at", FormatTime(decision.at));
     json.Field("sequence", decision.sequence).Field("sink", decision.sink);
-    json.Field("sent", decision.is_sent).Field("reason", decision.reason);
+    json.Field("queued", decision.is_sent).Field("reason", decision.reason);
     json.Field("detail", decision.detail).EndObject();
   }
   json.EndArray();

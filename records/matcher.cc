@@ -47,7 +47,10 @@ Result<Matcher> Matcher::Parse(std::string_view text) {
   matcher.value_ = Unquoted(Trimmed(text.substr(at + length)));
   if (!is_regex) return matcher;
   auto regex = Regex::Compile(fmt::format("\\A(?:{})\\z", matcher.value_));
-  if (!regex) return Fail(ErrorKind::kUsage, regex.error().Text());
+  if (!regex) {
+    return Fail(ErrorKind::kUsage, fmt::format("\"{}\": its regex cannot be compiled", text),
+                "escape ( ) [ ] { } . * + ? | \\ with a backslash where they stand for themselves");
+  }
   matcher.regex_ = std::make_shared<const Regex>(std::move(*regex));
   return matcher;
 }

@@ -212,6 +212,9 @@ TEST_F(NotificationPolicy, TellsTheFallbackWhatASinkCouldNotBeTold) {
   EXPECT_EQ(Decide(late), Texts{"pager: sent fallback"});
   state_.ledgers[0].newest_state = "dead";
   EXPECT_EQ(Decide(), Texts{"pager: sent fallback"});
+  state_.ledgers[0].newest_repeat = 1;  // the sink was told before
+  EXPECT_EQ(Decide(), Texts{"pager: held standby"});
+  state_.ledgers[0].newest_repeat = 0;
   Told(1, "delivered", true, "pager");
   EXPECT_EQ(Decide(), Texts{});
   state_.alerts = {AlertOf(AlertState::kResolved, 2)};

@@ -70,11 +70,11 @@ TEST_F(AlertChanges, ASilenceHoldsBackUntilItIsEnded) {
   EXPECT_EQ(Pending(), 0u);
   EXPECT_TRUE(Has(Ask("silences"), R"("active":true,"matchers":["run=~web-.*"],"author":"ana")"));
   const std::string why = Ask("alerts", {{"key", "3f"}});
-  EXPECT_TRUE(Has(why, R"("sink":"ops","sent":false,"reason":"silenced")")) << why;
+  EXPECT_TRUE(Has(why, R"("sink":"ops","queued":false,"reason":"silenced")")) << why;
   EXPECT_EQ(Change("unsilence", R"({"id":1,"author":"bob"})"), R"({"id":1})");
   EXPECT_EQ(Pending(), 1u);
   EXPECT_TRUE(Has(Ask("silences"), R"("active":false)"));
-  EXPECT_TRUE(Has(Ask("alerts", {{"key", "3f"}}), R"("sent":true,"reason":"fired")"));
+  EXPECT_TRUE(Has(Ask("alerts", {{"key", "3f"}}), R"("queued":true,"reason":"fired")"));
   EXPECT_TRUE(Has(Change("unsilence", R"({"id":1,"author":"bob"})"), "has ended already"));
   EXPECT_TRUE(Has(Change("unsilence", R"({"id":9,"author":"bob"})"), "there is no silence 9"));
   EXPECT_TRUE(Has(Ask("events"), "ana silenced run=~web-.* until"));
@@ -85,7 +85,7 @@ TEST_F(AlertChanges, ASilenceNeedsConditionsAnAuthorAReasonAndAnEnd) {
       {R"({"author":"ana","reason":"r"})", "at least one condition"},
       {R"({"matchers":[],"author":"ana","reason":"r"})", "at least one condition"},
       {R"({"matchers":["web"],"author":"ana","reason":"r"})", "is no condition on a label"},
-      {R"({"matchers":["run=~("],"author":"ana","reason":"r"})", "cannot be used"},
+      {R"({"matchers":["run=~("],"author":"ana","reason":"r"})", "regex cannot be compiled"},
       {R"({"matchers":["run=a"],"author":"","reason":"r"})", "author must not be empty"},
       {R"({"matchers":["run=a"],"author":"ana","reason":""})", "reason must not be empty"},
       {R"({"matchers":["run=a"],"author":"ana","reason":"r","seconds":0})", "between 1s and 7d"},
