@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "records/matcher.h"
@@ -65,7 +66,7 @@ class Policy {
       ledgers_[{ledger.sink, ledger.alert_key}] = &ledger;
     }
     for (const Acknowledgement& each : state.acknowledgements) {
-      acknowledged_[{each.alert_key, each.sequence}] = true;
+      acknowledged_.insert({each.alert_key, each.sequence});
     }
   }
 
@@ -206,7 +207,7 @@ class Policy {
   const UnixMillis now_;
   const std::vector<Source> sources_;
   std::map<std::pair<std::string, std::string>, const SinkLedger*> ledgers_;
-  std::map<std::pair<std::string, std::int64_t>, bool> acknowledged_;
+  std::set<std::pair<std::string, std::int64_t>> acknowledged_;
   std::vector<NotificationStep> steps_;
 };
 

@@ -11,11 +11,6 @@
 namespace couplingd {
 namespace {
 
-std::optional<std::string> TimeOrNull(UnixMillis time) {
-  if (time == 0) return std::nullopt;
-  return FormatTime(time);
-}
-
 void WriteDelivery(JsonWriter& json, const Delivery& delivery) {
   json.Field("sink", delivery.sink).Field("state", delivery.state);
   json.Field("attempts", delivery.attempts).Field("repeat", delivery.repeat);

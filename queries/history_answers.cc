@@ -20,11 +20,6 @@ void WriteCounts(JsonWriter& json, const StateCounts& counts) {
   json.EndObject();
 }
 
-std::optional<std::string> TimeOrNull(UnixMillis time) {
-  if (time == 0) return std::nullopt;
-  return FormatTime(time);
-}
-
 // Names of runs by id, for rows that carry the id only.
 Result<std::map<std::int64_t, Run>> RunsById(HistoryReader& history) {
   std::map<std::int64_t, Run> runs;
@@ -45,6 +40,11 @@ HistoryFilter AllGenerations() {
 }
 
 }  // namespace
+
+std::optional<std::string> TimeOrNull(UnixMillis time) {
+  if (time == 0) return std::nullopt;
+  return FormatTime(time);
+}
 
 Result<std::string> AnswerStatus(const QueryContext& context) {
   HistoryReader& history = context.history;

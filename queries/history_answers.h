@@ -1,6 +1,7 @@
 // Answers that need no estimation: what is stored, as JSON. See queries.h for the shapes.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "queries/queries.h"
@@ -14,6 +15,9 @@ struct QueryContext {
   const Clock& clock;
   const QueryParameters& parameters;
 };
+
+// RFC 3339; absent for 0.
+std::optional<std::string> TimeOrNull(UnixMillis time);
 
 Result<std::string> AnswerStatus(const QueryContext& context);
 Result<std::string> AnswerRuns(const QueryContext& context);

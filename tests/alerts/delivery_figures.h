@@ -1,9 +1,15 @@
 // What sinks heard in a trial of delivery, and whether it is what they should have heard.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -66,5 +72,31 @@ std::string TextOf(const Figures& figures);
 // Adds what was wrong to the figures; `crashes` of the sender. The log is in the order of arrival.
 void Judge(const std::vector<Heard>& log, const FinalState& end, std::int64_t crashes,
            Figures& figures);
+
+// The sum of `count` trials, `at_once` at a time, each with a seed of its own from options.seed on
+// and a directory of that name below options.directory.
+template <typename Options>
+Figures SumOfTrials(const Options& options, int count, int at_once,
+                    Figures (*run)(const Options&)) {
+  Figures sum;
+  std::mutex mutex;
+  std::atomic<int> next = 0;
+  std::vector<std::jthread> threads;
+  for (int thread = 0; thread < std::min(at_once, count); ++thread) {
+    threads.emplace_back([&] {
+      for (int i; (i = next++) < count;) {
+        Options one = options;
+        one.seed = options.seed + static_cast<std::uint64_t>(i);
+        one.directory = fmt::format("{}/{}", options.directory, one.seed);
+        const Figures figures = run(one);
+        const std::lock_guard lock(mutex);
+        sum += figures;
+        if (figures.violations() > 0) sum.failed_seeds.push_back(one.seed);
+      }
+    });
+  }
+  threads.clear();
+  return sum;
+}
 
 }  // namespace couplingd::testing

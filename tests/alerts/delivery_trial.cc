@@ -421,24 +421,7 @@ Figures RunTrial(const TrialOptions& options) {
 }
 
 Figures RunTrials(const TrialOptions& options, int count, int at_once) {
-  Figures sum;
-  std::mutex mutex;
-  std::atomic<int> next = 0;
-  std::vector<std::jthread> threads;
-  for (int thread = 0; thread < at_once; ++thread) {
-    threads.emplace_back([&] {
-      for (int i; (i = next++) < count;) {
-        TrialOptions one = options;
-        one.seed = options.seed + static_cast<std::uint64_t>(i);
-        one.directory = fmt::format("{}/{}", options.directory, one.seed);
-        const Figures figures = RunTrial(one);
-        const std::lock_guard lock(mutex);
-        sum += figures;
-        if (figures.violations() > 0) sum.failed_seeds.push_back(one.seed);
-      }
-    });
-  }
-  threads.clear();
+  const Figures sum = SumOfTrials(options, count, at_once, RunTrial);
   std::filesystem::remove_all(options.directory);
   return sum;
 }

@@ -308,25 +308,7 @@ Figures RunDaemonTrial(const DaemonTrialOptions& options) {
 }
 
 Figures RunDaemonTrials(const DaemonTrialOptions& options, int count, int at_once) {
-  Figures sum;
-  std::mutex mutex;
-  std::atomic<int> next = 0;
-  std::vector<std::jthread> threads;
-  for (int thread = 0; thread < std::min(at_once, count); ++thread) {
-    threads.emplace_back([&] {
-      for (int i; (i = next++) < count;) {
-        DaemonTrialOptions one = options;
-        one.seed = options.seed + static_cast<std::uint64_t>(i);
-        one.directory = fmt::format("{}/{}", options.directory, one.seed);
-        const Figures figures = RunDaemonTrial(one);
-        const std::lock_guard lock(mutex);
-        sum += figures;
-        if (figures.violations() > 0) sum.failed_seeds.push_back(one.seed);
-      }
-    });
-  }
-  threads.clear();
-  return sum;
+  return SumOfTrials(options, count, at_once, RunDaemonTrial);
 }
 
 }  // namespace couplingd::testing
