@@ -1,7 +1,6 @@
 #include "probes/model/attention.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/logaddexp.h>
@@ -10,18 +9,16 @@
 #include <algorithm>
 #include <limits>
 
+#include "probes/model/row_tiles.h"
+
 namespace couplingd {
 namespace {
 
+constexpr std::int64_t kClusterRows = 256;
 constexpr std::int64_t kPlainScores = std::int64_t{1} << 26;  // elements of one block of scores
 
 // [rows, kv_heads, group, head_dim] → [kv_heads, group, rows, head_dim]
 at::Tensor HeadsFirst(const at::Tensor& query) { return query.permute({1, 2, 0, 3}); }
-
-// [rows, kv_heads, head_dim] → [kv_heads, group, rows, head_dim], without a copy
-at::Tensor ForGroup(const at::Tensor& keys, std::int64_t group) {
-  return keys.permute({1, 0, 2}).unsqueeze(1).expand({-1, group, -1, -1});
-}
 
 std::vector<float> MaskValues(const SelfBlock& block) {
   std::vector<float> values(block.visible.size());
@@ -34,12 +31,17 @@ std::vector<float> MaskValues(const SelfBlock& block) {
 }  // namespace
 
 AttentionKernel AttentionKernelFor(at::Device device) {
-  return device.is_cpu() ? AttentionKernel::kFused : AttentionKernel::kPlain;
+  return device.is_cpu() ? AttentionKernel::kTiles : AttentionKernel::kPlain;
 }
 
-PackAttention::PackAttention(AttentionBlocks blocks, const TensorFactory& factory,
-                             AttentionKernel kernel)
-    : blocks_(std::move(blocks)), factory_(factory), kernel_(kernel) {
+PackAttention::PackAttention(const ForwardPlan& plan, std::size_t pack,
+                             const TensorFactory& factory, AttentionKernel kernel)
+    : factory_(factory) {
+  if (kernel == AttentionKernel::kTiles) {
+    tiles_.emplace(MakeAttentionTiles(plan, pack, kTileRows), factory_);
+    return;
+  }
+  blocks_ = MakeAttentionBlocks(plan, pack, kClusterRows);
   for (const SelfBlock& block : blocks_.self) {
     if (block.visible.empty()) {
       masks_.emplace_back();
@@ -53,6 +55,7 @@ PackAttention::PackAttention(AttentionBlocks blocks, const TensorFactory& factor
 at::Tensor PackAttention::Attend(const at::Tensor& query, const KeysValues& own,
                                  const std::map<std::int32_t, KeysValues>& kept,
                                  double scale) const {
+  if (tiles_) return tiles_->Attend(query, own, kept, scale);
   const std::int64_t rows = query.size(0);
   const std::int64_t kv_heads = own.keys.size(1);
   const std::int64_t group = query.size(1) / kv_heads;
@@ -64,7 +67,7 @@ at::Tensor PackAttention::Attend(const at::Tensor& query, const KeysValues& own,
     const std::int64_t begin = blocks_.self[i].begin;
     const std::int64_t count = blocks_.self[i].end - begin;
     const Partial partial =
-        Block(grouped.narrow(0, begin, count), own.keys.narrow(0, begin, count),
+        Plain(grouped.narrow(0, begin, count), own.keys.narrow(0, begin, count),
               own.values.narrow(0, begin, count), !masks_[i].defined(), masks_[i], scale);
     output.narrow(0, begin, count).copy_(partial.output);
     log_sum_exp.narrow(0, begin, count).copy_(partial.log_sum_exp);
@@ -77,7 +80,7 @@ at::Tensor PackAttention::Attend(const at::Tensor& query, const KeysValues& own,
             ? kept.at(block.kept_segment)
             : KeysValues{own.keys.narrow(0, block.key_begin, block.key_end - block.key_begin),
                          own.values.narrow(0, block.key_begin, block.key_end - block.key_begin)};
-    const Partial partial = Block(grouped.narrow(0, block.begin, count), keys.keys, keys.values,
+    const Partial partial = Plain(grouped.narrow(0, block.begin, count), keys.keys, keys.values,
                                   /*causal=*/false, {}, scale);
     at::Tensor so_far = log_sum_exp.narrow(0, block.begin, count);
     const at::Tensor joined = at::logaddexp(so_far, partial.log_sum_exp);
@@ -87,23 +90,6 @@ at::Tensor PackAttention::Attend(const at::Tensor& query, const KeysValues& own,
     so_far.copy_(joined);
   }
   return output.to(query.scalar_type()).view({rows, -1});
-}
-
-PackAttention::Partial PackAttention::Block(const at::Tensor& query, const at::Tensor& keys,
-                                            const at::Tensor& values, bool causal,
-                                            const at::Tensor& mask, double scale) const {
-  return kernel_ == AttentionKernel::kFused ? Fused(query, keys, values, causal, mask, scale)
-                                            : Plain(query, keys, values, causal, mask, scale);
-}
-
-PackAttention::Partial PackAttention::Fused(const at::Tensor& query, const at::Tensor& keys,
-                                            const at::Tensor& values, bool causal,
-                                            const at::Tensor& mask, double scale) {
-  const std::int64_t group = query.size(2);
-  const auto [output, log_sum_exp] = at::_scaled_dot_product_flash_attention_for_cpu(
-      HeadsFirst(query), ForGroup(keys, group), ForGroup(values, group), /*dropout_p=*/0.0, causal,
-      mask.defined() ? std::optional<at::Tensor>(mask) : std::nullopt, scale);
-  return {output.permute({2, 0, 1, 3}), log_sum_exp.permute({2, 0, 1})};
 }
 
 // True where the key comes after the query: [queries, keys].

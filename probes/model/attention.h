@@ -1,33 +1,34 @@
-// Attention of one pack, block by block (attention_blocks.h).
+// Attention of one pack: in tiles on the CPU (tile_attention.h), block by block elsewhere
+// (attention_blocks.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "probes/device/factory.h"
 #include "probes/model/attention_blocks.h"
+#include "probes/model/forward_plan.h"
+#include "probes/model/tile_attention.h"
 
 namespace couplingd {
 
-struct KeysValues {
-  at::Tensor keys;    // [tokens, kv_heads, head_dim]
-  at::Tensor values;  // likewise
-};
-
 enum class AttentionKernel {
-  kFused,  // libtorch's flash attention for the CPU
-  kPlain,  // matrix products and a softmax; any device
+  kTiles,  // tiles that fit a CPU's cache
+  kPlain,  // large blocks; any device
 };
 
 // The default kernel of a device.
 AttentionKernel AttentionKernelFor(at::Device device);
 
-// Blocks of one pack with their masks on the device, made once and used by every layer.
+// The tiles or blocks of one pack with their masks on the device, made once and used by every
+// layer.
 class PackAttention {
  public:
-  PackAttention(AttentionBlocks blocks, const TensorFactory& factory, AttentionKernel kernel);
+  PackAttention(const ForwardPlan& plan, std::size_t pack, const TensorFactory& factory,
+                AttentionKernel kernel);
 
   // query [rows, heads, head_dim], keys and values [rows, kv_heads, head_dim]; the last dimension
   // is contiguous. Query head h uses key head h / (heads / kv_heads). `kept`: what the ancestor
@@ -42,17 +43,13 @@ class PackAttention {
     at::Tensor log_sum_exp;  // [rows, kv_heads, group], fp32
   };
 
-  Partial Block(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
-                bool causal, const at::Tensor& mask, double scale) const;
-  static Partial Fused(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
-                       bool causal, const at::Tensor& mask, double scale);
   Partial Plain(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
                 bool causal, const at::Tensor& mask, double scale) const;
   at::Tensor Future(std::int64_t first_query, std::int64_t queries, std::int64_t keys) const;
 
-  const AttentionBlocks blocks_;
   const TensorFactory& factory_;
-  const AttentionKernel kernel_;
+  std::optional<TileAttention> tiles_;
+  AttentionBlocks blocks_;         // where there are no tiles
   std::vector<at::Tensor> masks_;  // of the self blocks: 0 or −∞; undefined where causal
 };
 

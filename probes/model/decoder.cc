@@ -16,22 +16,24 @@
 #include "probes/model/layer_operations.h"
 #include "probes/model/rotary.h"
 #include "probes/model/row_scores.h"
+#include "probes/model/row_tiles.h"
 #include "probes/model/weights.h"
 
 namespace couplingd {
 namespace {
 
-constexpr std::int64_t kClusterRowsOnCpu = 64;
-constexpr std::int64_t kClusterRowsOnCuda = 256;
 constexpr std::string_view kForwardPass = "the forward pass";
 constexpr std::string_view kDiverged =
     "the weights are finite but overflow; the training run has probably diverged";
-constexpr std::int64_t kLogitElements = std::int64_t{1} << 24;  // of one block of rows
 
 // cos and sin of every position's angles: [positions, rotary_dim / 2].
 struct RotaryTable {
   at::Tensor cos, sin;
   std::int64_t positions = 0;
+
+  RotaryTable Rows(std::int64_t begin, std::int64_t count) const {
+    return {cos.narrow(0, begin, count), sin.narrow(0, begin, count), count};
+  }
 };
 
 class TorchDecoder : public Decoder {
@@ -154,10 +156,7 @@ class TorchDecoder : public Decoder {
     const ForwardPack& pack = plan.packs[pack_index];
     const at::Tensor positions = Positions(plan, pack);
     const RotaryTable angles = Angles(plan, pack, positions);
-    const PackAttention attention(
-        MakeAttentionBlocks(plan, pack_index,
-                            factory_.device().is_cpu() ? kClusterRowsOnCpu : kClusterRowsOnCuda),
-        factory_, kernel_);
+    const PackAttention attention(plan, pack_index, factory_, kernel_);
 
     at::Tensor x = Embed(plan, pack, positions);
     if (hook_ != nullptr) hook_->OnResidual(0, x);
@@ -229,23 +228,31 @@ class TorchDecoder : public Decoder {
                        const RotaryTable& angles, at::Tensor& x) const {
     const std::int64_t rows = x.size(0);
     const std::int64_t heads = config_.heads, kv_heads = config_.kv_heads;
-    const at::Tensor fused = Project(layer.qkv, Normalise(config_, layer.first_norm, x))
-                                 .view({rows, heads + 2 * kv_heads, config_.head_dim});
-    if (config_.rotary != Rotary::kNone) Rotate(fused.narrow(1, 0, heads + kv_heads), angles);
+    const at::Tensor fused = factory_.Empty({rows, heads + 2 * kv_heads, config_.head_dim});
+    ForEachTile(factory_.device(), rows, [&](std::int64_t begin, std::int64_t count) {
+      const at::Tensor tile = fused.narrow(0, begin, count);
+      const at::Tensor normalised = Normalise(config_, layer.first_norm, x.narrow(0, begin, count));
+      tile.copy_(Project(layer.qkv, normalised).view(tile.sizes()));
+      if (config_.rotary != Rotary::kNone) {
+        Rotate(tile.narrow(1, 0, heads + kv_heads), angles.Rows(begin, count));
+      }
+    });
     const KeysValues own{fused.narrow(1, heads, kv_heads),
                          fused.narrow(1, heads + kv_heads, kv_heads)};
     const at::Tensor of_heads =
         attention.Attend(fused.narrow(1, 0, heads), own, kept_[index], ScaleOf(index));
     if (hook_ != nullptr) hook_->OnHeads(static_cast<std::int64_t>(index) + 1, of_heads);
-    const at::Tensor attended = Project(layer.output, of_heads);
-
-    if (config_.residual == Residual::kParallel) {
-      const at::Tensor mlp = Mlp(config_, layer, Normalise(config_, layer.second_norm, x));
-      x.add_(attended).add_(mlp);
-    } else {
-      x.add_(attended);
-      x.add_(Mlp(config_, layer, Normalise(config_, layer.second_norm, x)));
-    }
+    ForEachTile(factory_.device(), rows, [&](std::int64_t begin, std::int64_t count) {
+      at::Tensor tile = x.narrow(0, begin, count);
+      const at::Tensor attended = Project(layer.output, of_heads.narrow(0, begin, count));
+      if (config_.residual == Residual::kParallel) {
+        const at::Tensor mlp = Mlp(config_, layer, Normalise(config_, layer.second_norm, tile));
+        tile.add_(attended).add_(mlp);
+      } else {
+        tile.add_(attended);
+        tile.add_(Mlp(config_, layer, Normalise(config_, layer.second_norm, tile)));
+      }
+    });
     return own;
   }
 
@@ -284,32 +291,34 @@ class TorchDecoder : public Decoder {
   }
 
   at::Tensor HeadOf(const at::Tensor& hidden) const {
-    return Project({weights_.head, {}}, Normalise(config_, weights_.final_norm, hidden));
+    return LogitsOf(Normalise(config_, weights_.final_norm, hidden), 0, config_.vocab_size);
   }
 
-  // Logits exist only for rows that are read, a block of rows at a time.
+  // Of tokens [first, first + count).
+  at::Tensor LogitsOf(const at::Tensor& normalised, std::int64_t first, std::int64_t count) const {
+    return Project({weights_.head.narrow(0, first, count), {}, {}}, normalised);
+  }
+
+  // Logits exist only for rows that are read.
   Status Score(const ForwardPlan& plan, const ForwardPack& pack, const at::Tensor& hidden,
                std::span<TokenScore> scores) const {
-    const std::int64_t block_rows = std::max<std::int64_t>(1, kLogitElements / config_.vocab_size);
-    for (std::int64_t begin = pack.read_begin; begin < pack.read_end;) {
-      std::vector<std::int64_t> rows;    // of the pack, each once
-      std::vector<std::int64_t> row_of;  // of each read, in `rows`
-      std::int64_t end = begin;
-      for (; end < pack.read_end; ++end) {
-        const std::int64_t row = plan.reads[end].row - pack.token_begin;
-        if (rows.empty() || rows.back() != row) {
-          if (static_cast<std::int64_t>(rows.size()) == block_rows) break;
-          rows.push_back(row);
-        }
-        row_of.push_back(static_cast<std::int64_t>(rows.size()) - 1);
-      }
-      const auto first = static_cast<std::size_t>(begin);
-      const auto count = static_cast<std::size_t>(end - begin);
-      const at::Tensor logits = HeadOf(hidden.index_select(0, factory_.Indices(rows)));
-      TRY(ScoreRows(logits, std::span(plan.reads).subspan(first, count), row_of, factory_, cuda_,
-                    scores.subspan(first, count)));
-      begin = end;
+    std::vector<std::int64_t> rows;    // of the pack, each once
+    std::vector<std::int64_t> row_of;  // of each read, in `rows`
+    for (std::int64_t read = pack.read_begin; read < pack.read_end; ++read) {
+      const std::int64_t row = plan.reads[static_cast<std::size_t>(read)].row - pack.token_begin;
+      if (rows.empty() || rows.back() != row) rows.push_back(row);
+      row_of.push_back(static_cast<std::int64_t>(rows.size()) - 1);
     }
+    const auto first_read = static_cast<std::size_t>(pack.read_begin);
+    const at::Tensor read =
+        Normalise(config_, weights_.final_norm, hidden.index_select(0, factory_.Indices(rows)));
+    const auto logits = [&](std::int64_t row, std::int64_t count, std::int64_t first,
+                            std::int64_t tokens) {
+      return LogitsOf(read.narrow(0, row, count), first, tokens);
+    };
+    TRY(ScoreRows(static_cast<std::int64_t>(rows.size()), config_.vocab_size, logits,
+                  std::span(plan.reads).subspan(first_read, row_of.size()), row_of, factory_, cuda_,
+                  scores.subspan(first_read, row_of.size())));
     return CheckScores(plan, pack, scores);
   }
 

@@ -10,6 +10,8 @@
 
 #include <optional>
 
+#include "probes/model/packed_linear.h"
+
 namespace couplingd {
 namespace {
 
@@ -45,6 +47,7 @@ at::Tensor Normalise(const ModelConfig& config, const Norm& norm, const at::Tens
 }
 
 at::Tensor Project(const Projection& projection, const at::Tensor& x) {
+  if (projection.packed.defined()) return PackedLinear(projection, x);
   return at::linear(
       x, projection.weight,
       projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt);

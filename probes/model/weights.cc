@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "base/hash.h"
+#include "probes/model/packed_linear.h"
 
 namespace couplingd {
 namespace {
@@ -62,6 +63,7 @@ class WeightLoader {
     for (const TensorInfo& tensor : source_.tensors()) TRY(LoadTensor(tensor));
     if (tied_) loaded_.weights.head = loaded_.weights.embedding;
     NoteUnusedHead();
+    PackProjections(loaded_.weights);
     loaded_.hash = TRY(hasher_.Finish(source_));
     return std::move(loaded_);
   }

@@ -21,8 +21,9 @@ struct Norm {
 };
 
 struct Projection {
-  at::Tensor weight;  // [out, in]
+  at::Tensor weight;  // [out, in]; undefined once it is packed
   at::Tensor bias;    // [out]; undefined where there is none
+  at::Tensor packed;  // in its place, where packed_linear.h made it
 };
 
 struct LayerWeights {

@@ -12,7 +12,7 @@
 namespace couplingd {
 
 // Changes with every change that can move a score; part of an evaluation's identity.
-inline constexpr std::string_view kScorerVersion = "trie-1";
+inline constexpr std::string_view kScorerVersion = "trie-2";
 
 struct ContinuationScore {
   double log_likelihood = 0;  // Σ log p(token | what precedes it), natural logarithm

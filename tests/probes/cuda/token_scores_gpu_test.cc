@@ -33,8 +33,14 @@ void Compare(ComputeType type, at::ScalarType stored) {
   const TensorFactory device(*place);
   const at::Tensor on_host = host.Values(logits, {kRows, kVocab}, stored);
   std::vector<TokenScore> expected(reads.size()), scores(reads.size());
-  ASSERT_TRUE(ScoreRows(on_host, reads, row_of, host, {}, expected));
-  ASSERT_TRUE(ScoreRows(on_host.to(device.device()), reads, row_of, device, place->cuda, scores));
+  const auto tiles = [](at::Tensor values) -> LogitTile {
+    return [values](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t count) {
+      return values.narrow(0, row, rows).narrow(1, first, count);
+    };
+  };
+  ASSERT_TRUE(ScoreRows(kRows, kVocab, tiles(on_host), reads, row_of, host, {}, expected));
+  ASSERT_TRUE(ScoreRows(kRows, kVocab, tiles(on_host.to(device.device())), reads, row_of, device,
+                        place->cuda, scores));
   for (std::size_t i = 0; i < reads.size(); ++i) {
     EXPECT_NEAR(scores[i].log_probability, expected[i].log_probability, 1e-4);
     EXPECT_EQ(scores[i].is_argmax, expected[i].is_argmax);

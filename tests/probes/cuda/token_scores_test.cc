@@ -77,14 +77,68 @@ TEST(RowSummary, IgnoresMinusInfinityAndSpreadsNan) {
   }
 }
 
+LogitTile TilesOf(const at::Tensor& logits) {
+  return [logits](std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t count) {
+    return logits.narrow(0, row, rows).narrow(1, first, count);
+  };
+}
+
+TEST(ScoreRows, JoinsTilesOfTheVocabularyAsOneSoftmaxOfAtenWould) {
+  const TensorFactory factory(at::kCPU, at::kFloat);
+  constexpr std::int64_t kRows = 300, kVocab = 5003;
+  std::vector<float> logits = RandomLogits(7, kRows * kVocab, 4);
+  std::vector<TokenRead> reads;
+  std::vector<std::int64_t> row_of;
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    float* of_row = logits.data() + row * kVocab;
+    const auto largest = std::max_element(of_row, of_row + kVocab) - of_row;
+    // Equal maxima in other tiles, before or behind the first.
+    if (row % 3 == 1) of_row[(largest + 2000) % kVocab] = of_row[largest];
+    for (std::int64_t i = 0; i < row % 4; ++i) {
+      const std::int64_t target = i == 0   ? largest
+                                  : i == 1 ? (largest + 2000) % kVocab
+                                           : kVocab - 1;
+      reads.push_back({row, static_cast<TokenId>(target)});
+      row_of.push_back(row);
+    }
+  }
+  const at::Tensor values = factory.Values(logits, {kRows, kVocab}, at::kFloat);
+  const at::Tensor expected = at::_log_softmax(values, -1, false);
+  std::vector<TokenScore> scores(reads.size());
+  ASSERT_TRUE(ScoreRows(kRows, kVocab, TilesOf(values), reads, row_of, factory, {}, scores));
+  for (std::size_t i = 0; i < reads.size(); ++i) {
+    const std::int64_t at = reads[i].row * kVocab + reads[i].target;
+    EXPECT_NEAR(scores[i].log_probability, expected.const_data_ptr<float>()[at], 1e-5) << i;
+    const auto of_row = logits.begin() + reads[i].row * kVocab;
+    EXPECT_EQ(scores[i].is_argmax,
+              std::max_element(of_row, of_row + kVocab) - of_row == reads[i].target);
+  }
+}
+
+TEST(ScoreRows, MakesAScoreOfNanOrInfinityNan) {
+  const TensorFactory factory(at::kCPU, at::kFloat);
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    for (const std::size_t at : {0u, 1500u, 2999u}) {
+      std::vector<float> logits = RandomLogits(3, 3000, 1);
+      logits[at] = bad;
+      const std::vector<TokenRead> reads = {{0, 5}};
+      std::vector<TokenScore> scores(1);
+      const LogitTile tiles = TilesOf(factory.Values(logits, {1, 3000}, at::kFloat));
+      ASSERT_TRUE(
+          ScoreRows(1, 3000, tiles, reads, std::vector<std::int64_t>{0}, factory, {}, scores));
+      EXPECT_FALSE(std::isfinite(scores[0].log_probability)) << bad << " at " << at;
+    }
+  }
+}
+
 TEST(ScoreRows, LooksUpSeveralTargetsOfOneRow) {
   const TensorFactory factory(at::kCPU, at::kFloat);
   const std::vector<float> logits = {0, 1, 2, 9, 9, 3};
   const std::vector<TokenRead> reads = {{0, 0}, {0, 2}, {1, 0}, {1, 1}};
   const std::vector<std::int64_t> row_of = {0, 0, 1, 1};
   std::vector<TokenScore> scores(4);
-  ASSERT_TRUE(
-      ScoreRows(factory.Values(logits, {2, 3}, at::kFloat), reads, row_of, factory, {}, scores));
+  const at::Tensor values = factory.Values(logits, {2, 3}, at::kFloat);
+  ASSERT_TRUE(ScoreRows(2, 3, TilesOf(values), reads, row_of, factory, {}, scores));
   for (std::size_t i = 0; i < reads.size(); ++i) {
     const std::size_t first = static_cast<std::size_t>(row_of[i]) * 3;
     const std::vector<float> row(logits.begin() + first, logits.begin() + first + 3);

@@ -103,6 +103,20 @@ TEST(Scorer, GivesBitEqualScoresInAnyOrderOfRequests) {
   }
 }
 
+TEST(Scorer, GivesBitEqualScoresOnAnyNumberOfThreads) {
+  const LoadedDecoder loaded = LoadFixture("llama_gqa");
+  const ScoringPlan plan = PlanScoring(TreeOfRequests(6, 53), 500).value();
+  ASSERT_GT(plan.forward.packs[0].rows(), 200);  // several tiles
+  SetComputeThreads(1);
+  const auto alone = ScoreRequests(*loaded.decoder, plan, GoOn).value();
+  SetComputeThreads(3);
+  const auto together = ScoreRequests(*loaded.decoder, plan, GoOn).value();
+  SetComputeThreads(1);
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    EXPECT_EQ(alone[i].log_likelihood, together[i].log_likelihood) << i;
+  }
+}
+
 TEST(Scorer, FindsGreedyContinuations) {
   const LoadedDecoder loaded = LoadFixture("gpt2_plain");
   ScoringRequest request{{7, 3, 11}, 3};

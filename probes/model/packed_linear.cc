@@ -1,0 +1,53 @@
+#include "probes/model/packed_linear.h"
+
+#include <ATen/Context.h>
+#include <ATen/core/List.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <optional>
+#include <string_view>
+
+#include "probes/model/row_tiles.h"
+
+namespace couplingd {
+namespace {
+
+// Operators that libtorch registers by name and declares in no header.
+using Reorder = at::Tensor(const at::Tensor&, std::optional<std::int64_t>);
+using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                          std::string_view, c10::List<std::optional<at::Scalar>>,
+                          std::optional<std::string_view>);
+
+template <typename Function>
+c10::TypedOperatorHandle<Function> Operator(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Function>();
+}
+
+void Pack(Projection& projection) {
+  const at::Tensor& weight = projection.weight;
+  if (!weight.defined() || !weight.is_cpu() || weight.scalar_type() != at::kFloat) return;
+  static const auto reorder = Operator<Reorder>("mkldnn::_reorder_linear_weight");
+  projection.packed = reorder.call(weight, kTileRows);
+  projection.weight.reset();
+}
+
+}  // namespace
+
+void PackProjections(Weights& weights) {
+  if (!at::hasMKLDNN() || !at::globalContext().userEnabledMkldnn()) return;
+  for (LayerWeights& layer : weights.layers) {
+    for (Projection* projection : {&layer.qkv, &layer.output, &layer.up, &layer.down}) {
+      Pack(*projection);
+    }
+  }
+}
+
+at::Tensor PackedLinear(const Projection& projection, const at::Tensor& x) {
+  static const auto linear = Operator<Linear>("mkldnn::_linear_pointwise");
+  return linear.call(
+      x, projection.packed,
+      projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt, "none",
+      c10::List<std::optional<at::Scalar>>(), "");
+}
+
+}  // namespace couplingd

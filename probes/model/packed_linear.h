@@ -1,0 +1,18 @@
+// Matrix products with weights that oneDNN has laid out for the CPU's vector units beforehand: at
+// tile size about a sixth faster than products with plain ones.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "probes/model/weights.h"
+
+namespace couplingd {
+
+// Replaces the projections' weights by packed ones, one at a time, where they are on the CPU in
+// fp32 and oneDNN is there; otherwise does nothing.
+void PackProjections(Weights& weights);
+
+// x [rows, in] to [rows, out]. `projection.packed` is defined.
+at::Tensor PackedLinear(const Projection& projection, const at::Tensor& x);
+
+}  // namespace couplingd

@@ -1,0 +1,22 @@
+// The unit of work on the CPU: a tile of rows goes through a part of the model on one thread. What
+// a tile computes does not depend on the number of threads, and stays in that thread's cache.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+
+namespace couplingd {
+
+inline constexpr std::int64_t kTileRows = 64;
+
+// Calls work(begin, count) for consecutive tiles that cover rows [0, rows): on the CPU for tiles of
+// `tile_rows`, side by side on libtorch's threads, with operators inside `work` on one thread each;
+// elsewhere once for all rows. `work` may write nothing that another tile reads. What it throws is
+// thrown here.
+void ForEachTile(at::Device device, std::int64_t rows,
+                 const std::function<void(std::int64_t begin, std::int64_t count)>& work,
+                 std::int64_t tile_rows = kTileRows);
+
+}  // namespace couplingd
