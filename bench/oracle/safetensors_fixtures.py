@@ -191,8 +191,7 @@ def write_hand_made_directories():
         (directory / "model.safetensors.index.json").write_text(text)
     for name, files in {
         "adapter_only": ["adapter_model.safetensors", "adapter_config.json"],
-        "pytorch_bin": ["pytorch_model.bin"],
-        "pytorch_bin_sharded": ["pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"],
+        "pytorch_bin_sharded": ["pytorch_model-00001-of-00002.bin"],
         "distributed_checkpoint": [".metadata", "__0_0.distcp"],
         "fsdp_sharded": ["pytorch_model_fsdp_0/.metadata", "trainer_state.json"],
         "deepspeed": ["global_step4/mp_rank_00_model_states.pt", "latest"],

@@ -73,6 +73,13 @@ Result<std::string> ReadConfined(const ConfinedFile& file, std::size_t max_bytes
   return content;
 }
 
+Status ReadConfinedPart(const ConfinedFile& file, std::uint64_t begin, std::uint64_t size,
+                        void* into) {
+  Status read = ReadExactlyAt(file.fd.get(), into, size, begin, file.path);
+  if (read || read.error().kind != ErrorKind::kInvalidData) return read;
+  return Changed(file.path, "it became shorter");
+}
+
 Status CheckUnchanged(const ConfinedFile& file) {
   struct stat status {};
   if (::fstat(file.fd.get(), &status) != 0)

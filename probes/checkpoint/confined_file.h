@@ -36,6 +36,10 @@ Result<ConfinedFile> OpenConfined(const std::string& path, const ReadRoots& root
 // The whole content; larger than `max_bytes` is kInvalidData.
 Result<std::string> ReadConfined(const ConfinedFile& file, std::size_t max_bytes = 64u << 20);
 
+// Bytes [begin, begin + size). A file that has become shorter is kVanished and retryable.
+Status ReadConfinedPart(const ConfinedFile& file, std::uint64_t begin, std::uint64_t size,
+                        void* into);
+
 // kVanished (retryable) where the file behind the descriptor, or the one at its path, is no longer
 // what `stamp` says.
 Status CheckUnchanged(const ConfinedFile& file);

@@ -14,7 +14,9 @@ Error NotYet(std::string message, std::string hint) {
 }
 
 bool IsWeightsFile(const std::string& name) {
-  return name.ends_with(".safetensors") && !IsIgnoredName(name) && !ForeignFormatOfName(name);
+  const bool is_torch_shard = name.starts_with("pytorch_model-") && name.ends_with(".bin");
+  return (name.ends_with(".safetensors") || is_torch_shard) && !IsIgnoredName(name) &&
+         !ForeignFormatOfName(name);
 }
 
 }  // namespace
@@ -22,10 +24,10 @@ bool IsWeightsFile(const std::string& name) {
 Error ExplainMissingWeights(const std::string& directory, const std::vector<std::string>& names) {
   const auto shard = std::ranges::find_if(names, IsWeightsFile);
   if (shard != names.end()) {
-    return NotYet(
-        fmt::format("{} holds {} but neither model.safetensors nor model.safetensors.index.json",
-                    directory, *shard),
-        "a sharded model needs its index, which is written after the shards");
+    return NotYet(fmt::format("{} holds {} but neither {} nor {}.index.json", directory, *shard,
+                              shard->ends_with(".bin") ? "pytorch_model.bin" : "model.safetensors",
+                              shard->ends_with(".bin") ? "pytorch_model.bin" : "model.safetensors"),
+                  "a sharded model needs its index, which is written after the shards");
   }
   for (const std::string& name : names) {
     if (const auto format = ForeignFormatOfName(name)) {

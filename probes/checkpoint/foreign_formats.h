@@ -1,4 +1,4 @@
-// What a directory without safetensors weights is instead.
+// What a directory without weights that are read is instead.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 namespace couplingd {
 
 // Explains why `names`, the content of `directory`, give no model to read. Recognised by name:
-// adapter-only directories, pytorch_model.bin, Distributed Checkpoint, DeepSpeed, Megatron, JAX
+// adapter-only directories, Distributed Checkpoint, DeepSpeed, Megatron, JAX
 // stores and others are kUnsupported. Shards without their index, or no weights at all, are
 // kInvalidData with `retryable` set: they may still come.
 Error ExplainMissingWeights(const std::string& directory, const std::vector<std::string>& names);

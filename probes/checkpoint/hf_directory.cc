@@ -9,13 +9,13 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "probes/checkpoint/foreign_formats.h"
+#include "probes/checkpoint/weight_index.h"
 
 namespace couplingd {
 namespace {
 
 constexpr std::string_view kSingleName = "model.safetensors";
 constexpr std::string_view kIndexName = "model.safetensors.index.json";
-constexpr JsonLimits kIndexLimits = {.max_bytes = 64u << 20, .max_depth = 8};
 
 class FileTensorSource final : public TensorSource {
  public:
@@ -35,11 +35,7 @@ class FileTensorSource final : public TensorSource {
       return Fail(ErrorKind::kInternal, fmt::format("tensor \"{}\" has no bytes {} to {}",
                                                     tensor.name, begin, begin + size));
     }
-    Status read = ReadExactlyAt(file->fd.get(), into, size, tensor.offset + begin, file->path);
-    if (read || read.error().kind != ErrorKind::kInvalidData) return read;
-    return Fail(ErrorKind::kVanished,
-                fmt::format("{} changed during evaluation: it became shorter", file->path), "",
-                true);
+    return ReadConfinedPart(*file, tensor.offset + begin, size, into);
   }
 
   Status CheckUnchanged() const override {
@@ -53,7 +49,7 @@ class FileTensorSource final : public TensorSource {
 };
 
 struct Candidate {
-  HfWeights weights;
+  CheckpointWeights weights;
   std::int64_t newest_mtime_ns = 0;
 };
 
@@ -61,46 +57,6 @@ std::unexpected<Error> NotYet(std::string message) {
   return Fail(ErrorKind::kInvalidData, std::move(message),
               "it may still be written; a copy or a deletion that was stopped also looks like this",
               true);
-}
-
-bool IsPlainShardName(std::string_view name) {
-  return name.size() <= 255 && name.ends_with(".safetensors") && !name.starts_with('.') &&
-         std::ranges::none_of(name,
-                              [](unsigned char c) { return c == '/' || c < 0x20 || c == 0x7F; });
-}
-
-// Shard to the names of the tensors that the index places in it.
-using WeightMap = std::map<std::string, std::set<std::string, std::less<>>>;
-
-Result<WeightMap> ParseIndex(std::string_view text, const std::string& path) {
-  Result<JsonDocument> parsed = ParseJson(text, path, kIndexLimits);
-  if (!parsed) return NotYet(parsed.error().message);
-  const JsonValue* entries = FindMember(*parsed, "weight_map");
-  if (!entries || !entries->IsObject()) {
-    return Fail(ErrorKind::kInvalidData,
-                fmt::format("{}: field \"weight_map\" must be an object", path));
-  }
-  WeightMap map;
-  for (const auto& entry : entries->GetObject()) {
-    const std::string tensor(entry.name.GetString(), entry.name.GetStringLength());
-    if (!entry.value.IsString()) {
-      return Fail(ErrorKind::kInvalidData,
-                  fmt::format("{}: weight_map.\"{}\" must be a string", path, tensor));
-    }
-    const std::string shard(entry.value.GetString(), entry.value.GetStringLength());
-    if (!IsPlainShardName(shard)) {
-      return Fail(
-          ErrorKind::kInvalidData,
-          fmt::format(
-              "{}: tensor \"{}\" is placed in \"{}\", which is not a plain .safetensors file name",
-              path, tensor, ToValidUtf8(shard)),
-          "an index may only name files that lie beside it");
-    }
-    map[shard].insert(tensor);
-  }
-  if (map.empty())
-    return Fail(ErrorKind::kInvalidData, fmt::format("{}: weight_map is empty", path));
-  return map;
 }
 
 // Keeps the tensors that the index places in this shard; each must be there.
@@ -120,7 +76,7 @@ Status TakeTensors(SafetensorsFile& shard, const std::set<std::string, std::less
               "index and shards are of different saves");
 }
 
-Result<Candidate> OpenSingle(const std::string& directory, const HfDirectoryOptions& options) {
+Result<Candidate> OpenSingle(const std::string& directory, const CheckpointOptions& options) {
   SafetensorsFile file =
       TRY(OpenSafetensors(JoinPath(directory, kSingleName), options.read_roots, options.limits));
   Candidate candidate;
@@ -133,11 +89,11 @@ Result<Candidate> OpenSingle(const std::string& directory, const HfDirectoryOpti
   return candidate;
 }
 
-Result<Candidate> OpenSharded(const std::string& directory, const HfDirectoryOptions& options) {
+Result<Candidate> OpenSharded(const std::string& directory, const CheckpointOptions& options) {
   const std::string index_path = JoinPath(directory, kIndexName);
   ConfinedFile index = TRY(OpenConfined(index_path, options.read_roots));
-  const std::string text = TRY(ReadConfined(index, kIndexLimits.max_bytes));
-  const WeightMap map = TRY(ParseIndex(text, index_path));
+  const std::string text = TRY(ReadConfined(index, kMaxIndexBytes));
+  const WeightMap map = TRY(ParseWeightIndex(text, index_path, ".safetensors"));
   Candidate candidate;
   candidate.weights.files.push_back({std::string(kIndexName), index.stamp, HashHex(text)});
   std::vector<ConfinedFile> files;
@@ -162,15 +118,16 @@ Result<Candidate> OpenSharded(const std::string& directory, const HfDirectoryOpt
   return candidate;
 }
 
-Result<HfWeights> WeightsOf(Result<Candidate> candidate) {
+Result<CheckpointWeights> WeightsOf(Result<Candidate> candidate) {
   if (!candidate) return std::unexpected(std::move(candidate).error());
   return std::move(candidate->weights);
 }
 
 }  // namespace
 
-Result<HfWeights> OpenHfDirectory(const std::string& directory, const HfDirectoryOptions& options) {
-  HfDirectoryOptions confined = options;
+Result<CheckpointWeights> OpenHfDirectory(const std::string& directory,
+                                          const CheckpointOptions& options) {
+  CheckpointOptions confined = options;
   confined.read_roots.push_back(TRY(RealPath(directory)));
   const std::vector<std::string> names = TRY(ListDirectory(directory));
   const auto has = [&](std::string_view name) { return std::ranges::binary_search(names, name); };

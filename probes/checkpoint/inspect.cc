@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "probes/checkpoint/config_summary.h"
-#include "probes/checkpoint/hf_directory.h"
+#include "probes/checkpoint/open_checkpoint.h"
 #include "probes/checkpoint/trainer_state.h"
 
 namespace couplingd {
@@ -90,7 +90,8 @@ class Inspector {
   }
 
   Status LookAtWeights() {
-    weights_ = TRY(OpenHfDirectory(directory_, {options_.read_roots, options_.limits}));
+    weights_ = TRY(OpenCheckpoint(directory_, {options_.read_roots, options_.limits}));
+    inspection_.format = weights_.format;
     const std::vector<TensorInfo>& tensors = weights_.source->tensors();
     std::map<std::string, std::uint64_t> bytes_of;
     for (const TensorInfo& tensor : tensors) {
@@ -172,7 +173,7 @@ class Inspector {
   InspectOptions options_;
   Inspection inspection_;
   ConfigSummary config_;
-  HfWeights weights_;
+  CheckpointWeights weights_;
   ParameterCount count_;
   std::vector<WeightsFile> signed_files_;
 };
@@ -213,7 +214,7 @@ std::string ToJson(const Inspection& inspection) {
   JsonWriter json;
   json.BeginObject();
   json.Field("path", inspection.path);
-  json.Field("layout", ToString(inspection.layout));
+  json.Field("layout", ToString(inspection.layout)).Field("format", inspection.format);
   json.Field("readiness", ToString(inspection.readiness));
   json.Field("reason", inspection.reason).Field("hint", inspection.hint);
   json.Key("cause");

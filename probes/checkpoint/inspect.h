@@ -40,6 +40,7 @@ struct InspectedFile {
 struct Inspection {
   std::string path;  // real path
   Layout layout = Layout::kModel;
+  std::string format;  // what holds the weights: "safetensors"; empty where none were read
   Readiness readiness = Readiness::kIncomplete;
   std::string reason;              // one sentence, where not ready
   std::string hint;                // what to do about it
@@ -66,7 +67,7 @@ struct Inspection {
 Result<Inspection> Inspect(const std::string& directory, const InspectOptions& options = {});
 
 // One JSON object on one line:
-// {"path","layout","readiness","reason","hint","cause"|null,"step"|null,"tokens"|null,
+// {"path","layout","format","readiness","reason","hint","cause"|null,"step"|null,"tokens"|null,
 //  "tokens_source","parameters"|null,"dtype","dtypes":{dtype:elements},"model_type",
 //  "d_model"|null,"signature","bytes","files":[{"name","bytes"}]}
 std::string ToJson(const Inspection& inspection);

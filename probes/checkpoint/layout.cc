@@ -14,7 +14,6 @@ struct ForeignName {
   std::string_view format;
 };
 
-constexpr std::string_view kPickle = "PyTorch pickle weights (pytorch_model.bin)";
 constexpr std::string_view kAdapter = "a PEFT adapter without its base weights (adapter-only)";
 constexpr std::string_view kDcp = "PyTorch Distributed Checkpoint (.distcp)";
 constexpr std::string_view kDeepSpeed = "DeepSpeed ZeRO shards";
@@ -22,12 +21,9 @@ constexpr std::string_view kMegatron = "Megatron-LM";
 constexpr std::string_view kOrbax = "JAX (Orbax, tensorstore)";
 constexpr std::string_view kFlax = "JAX (Flax msgpack)";
 
-constexpr std::array<ForeignName, 25> kForeignNames = {{
+constexpr std::array<ForeignName, 22> kForeignNames = {{
     {"adapter_model*", "", kAdapter},
     {"adapter_config.json", "", kAdapter},
-    {"pytorch_model.bin", "", kPickle},
-    {"pytorch_model.bin.index.json", "", kPickle},
-    {"pytorch_model-*", ".bin", kPickle},
     {"mp_rank_*", "", kMegatron},
     {"latest_checkpointed_iteration.txt", "", kMegatron},
     {"common.pt", "", kMegatron},
@@ -85,7 +81,8 @@ Layout LayoutOfName(std::string_view name) {
 }
 
 bool IsModelMarkerName(std::string_view name) {
-  return name == "model.safetensors" || name == "model.safetensors.index.json";
+  return name == "model.safetensors" || name == "model.safetensors.index.json" ||
+         name == "pytorch_model.bin" || name == "pytorch_model.bin.index.json";
 }
 
 std::optional<std::string_view> ForeignFormatOfName(std::string_view name) {

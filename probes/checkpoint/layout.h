@@ -23,13 +23,12 @@ std::optional<Layout> ParseLayout(std::string_view text);
 // The layout that the directory's own name (no slashes) announces.
 Layout LayoutOfName(std::string_view name);
 
-// True for a file whose presence makes a directory a candidate of a bare model: model.safetensors
-// or its index.
+// True for a file whose presence makes a directory a candidate of a bare model: model.safetensors,
+// pytorch_model.bin, or the index of either.
 bool IsModelMarkerName(std::string_view name);
 
-// Why a directory that holds such a file or subdirectory, but no safetensors weights, is not read;
-// nothing where the name says nothing. The text names the format: "PyTorch pickle weights
-// (pytorch_model.bin)".
+// Why a directory that holds such a file or subdirectory, but no weights that are read, is not
+// read; nothing where the name says nothing. The text names the format: "JAX (Flax msgpack)".
 std::optional<std::string_view> ForeignFormatOfName(std::string_view name);
 
 }  // namespace couplingd

@@ -27,7 +27,7 @@ std::string WeightsDType(const TensorSource& source) {
 
 Status ModelSession::Open() {
   config_ = TRY(FromOutside(settings_.model_config, ReadModelConfigFile()));
-  weights_ = TRY(OpenHfDirectory(settings_.checkpoint, {.read_roots = settings_.read_roots}));
+  weights_ = TRY(OpenCheckpoint(settings_.checkpoint, {.read_roots = settings_.read_roots}));
   tensors_ = weights_.source->tensors();
   tokenizer_ = TRY(FromOutside(settings_.tokenizer, LoadTokenizer(settings_.tokenizer)));
   return {};
@@ -66,7 +66,7 @@ Status ModelSession::ChooseDevice() {
 }
 
 Status ModelSession::Load() {
-  const HfWeights weights = std::move(weights_);
+  const CheckpointWeights weights = std::move(weights_);
   LoadedDecoder loaded = TRY(LoadDecoder(*weights.source, config_, place_,
                                          {.memory_limit_bytes = settings_.memory_limit_bytes}));
   TRY(weights.source->CheckUnchanged());

@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "probes/benchmark/requests.h"
-#include "probes/checkpoint/hf_directory.h"
+#include "probes/checkpoint/open_checkpoint.h"
 #include "probes/device/place.h"
 #include "probes/evaluator/settings.h"
 #include "probes/model/decoder.h"
@@ -88,7 +88,7 @@ class ModelSession {
   std::vector<std::pair<std::string, double>> seconds_;
 
   ModelConfig config_;
-  HfWeights weights_;                // until Load
+  CheckpointWeights weights_;        // until Load
   std::vector<TensorInfo> tensors_;  // what the checkpoint holds
   std::unique_ptr<Tokenizer> tokenizer_;
   Place place_;

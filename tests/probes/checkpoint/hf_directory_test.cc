@@ -59,6 +59,7 @@ TEST(HfDirectory, SaysWhatMayStillComeAndWhatWillNot) {
       {"shard_missing", "names the shard two.safetensors, which is not there"},
       {"shard_truncated", "two.safetensors is truncated"},
       {"index_truncated", "model.safetensors.index.json"},
+      {"pytorch_bin_sharded", "neither pytorch_model.bin nor pytorch_model.bin.index.json"},
       {"shards_without_index", "neither model.safetensors nor model.safetensors.index.json"},
   };
   for (const auto& [fixture, cause] : may_come) {
@@ -83,8 +84,6 @@ TEST(HfDirectory, SaysWhatMayStillComeAndWhatWillNot) {
 TEST(HfDirectory, RefusesOtherFormatsByName) {
   const std::vector<std::pair<std::string, std::string>> formats = {
       {"adapter_only", "adapter-only"},
-      {"pytorch_bin", "pytorch_model.bin"},
-      {"pytorch_bin_sharded", "PyTorch pickle"},
       {"distributed_checkpoint", "Distributed Checkpoint"},
       {"fsdp_sharded", "Distributed Checkpoint"},
       {"deepspeed", "DeepSpeed"},

@@ -85,6 +85,8 @@ TEST_F(TrainerCheckpoint, IsVetoedByTheIncompleteMarkAndByMissingWeights) {
   EXPECT_EQ(Look(path_).readiness, Readiness::kIncomplete);
   EXPECT_THAT(Look(path_).reason, HasSubstr("no model weights"));
   WriteText(path_ + "/pytorch_model.bin", "");
+  EXPECT_EQ(Look(path_).readiness, Readiness::kIncomplete);
+  std::filesystem::rename(path_ + "/pytorch_model.bin", path_ + "/flax_model.msgpack");
   EXPECT_EQ(Look(path_).readiness, Readiness::kRefused);
   EXPECT_EQ(Look(path_).cause, ErrorKind::kUnsupported);
 }

@@ -18,8 +18,7 @@ TEST(LayoutNames, DecideWhatProvesCompleteness) {
 TEST(LayoutNames, TellForeignFormatsByTheirFiles) {
   EXPECT_TRUE(ForeignFormatOfName("__3_0.distcp")->contains("Distributed"));
   EXPECT_TRUE(ForeignFormatOfName("adapter_model.safetensors")->contains("adapter-only"));
-  EXPECT_TRUE(
-      ForeignFormatOfName("pytorch_model-00001-of-00009.bin")->contains("pytorch_model.bin"));
+  EXPECT_FALSE(ForeignFormatOfName("pytorch_model-00001-of-00009.bin"));
   EXPECT_FALSE(ForeignFormatOfName("model.safetensors"));
   EXPECT_FALSE(ForeignFormatOfName("optimizer.pt"));
   EXPECT_FALSE(ForeignFormatOfName("training_args.bin"));

@@ -19,7 +19,7 @@ InternalsFixture::InternalsFixture(const std::string& name, const Place& at) : p
   expected = ParseJsonFile(directory + "/expected.json").value();
   tokenizer = LoadTokenizer(directory).value();
   const ModelConfig config = LoadModelConfig(directory + "/config.json").value();
-  const HfWeights weights = OpenHfDirectory(directory).value();
+  const CheckpointWeights weights = OpenHfDirectory(directory).value();
   tensors = weights.source->tensors();
   decoder = LoadDecoder(*weights.source, config, place).value().decoder;
   prompts = BuiltInPrompts().value();

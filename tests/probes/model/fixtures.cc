@@ -26,7 +26,7 @@ LoadedDecoder LoadFixture(const std::string& name, const Place& place,
                           const DecoderOptions& options) {
   const std::string directory = FixtureDirectory(name);
   const ModelConfig config = LoadModelConfig(directory + "/config.json").value();
-  const HfWeights weights = OpenHfDirectory(directory).value();
+  const CheckpointWeights weights = OpenHfDirectory(directory).value();
   return LoadDecoder(*weights.source, config, place, options).value();
 }
 

@@ -20,7 +20,7 @@ using testing::HasSubstr;
 class MemorySource : public TensorSource {
  public:
   explicit MemorySource(const std::string& fixture) {
-    const HfWeights weights = OpenHfDirectory(FixtureDirectory(fixture)).value();
+    const CheckpointWeights weights = OpenHfDirectory(FixtureDirectory(fixture)).value();
     for (const TensorInfo& tensor : weights.source->tensors()) {
       std::string bytes(tensor.bytes, '\0');
       weights.source->Read(tensor, bytes.data()).value();

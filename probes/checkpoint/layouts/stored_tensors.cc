@@ -1,0 +1,57 @@
+#include "probes/checkpoint/layouts/stored_tensors.h"
+
+#include <utility>
+
+namespace couplingd {
+
+TensorInfo DescribeTensor(std::string name, DType dtype, std::vector<std::int64_t> shape,
+                          const std::string& path) {
+  TensorInfo info;
+  info.name = std::move(name);
+  info.dtype = dtype;
+  info.shape = std::move(shape);
+  info.file = path;
+  info.bytes =
+      static_cast<std::uint64_t>(info.Elements()) * static_cast<std::uint64_t>(BitsOf(dtype)) / 8;
+  return info;
+}
+
+AssembledTensor WholeTensor(std::string name, const StoredTensor& stored, std::size_t file,
+                            const std::string& path) {
+  AssembledTensor tensor;
+  tensor.info = DescribeTensor(std::move(name), stored.dtype, stored.shape, path);
+  tensor.info.offset = stored.begin;
+  tensor.pieces.push_back(WholePiece(file, stored.begin, stored.shape, stored.stride));
+  return tensor;
+}
+
+Result<OpenedArchive> OpenArchiveFile(CheckpointFiles& files, std::string_view name) {
+  OpenedArchive opened;
+  opened.file = TRY(files.Open(name));
+  opened.archive = TRY(OpenTorchArchive(files.at(opened.file)));
+  files.Sign(opened.file, opened.archive.header_hash);
+  return opened;
+}
+
+Result<std::vector<AssembledTensor>> WholeTensorsOf(const CheckpointFiles& files,
+                                                    const OpenedArchive& opened,
+                                                    PickleRef mapping) {
+  const ConfinedFile& file = files.at(opened.file);
+  std::vector<AssembledTensor> tensors;
+  for (NamedStoredTensor& named : TRY(TensorsOf(opened.archive, mapping, file.stamp.size))) {
+    tensors.push_back(WholeTensor(std::move(named.name), named.tensor, opened.file, file.path));
+  }
+  return tensors;
+}
+
+Result<CheckpointWeights> FinishWeights(CheckpointFiles files, std::vector<AssembledTensor> tensors,
+                                        std::string format, Naming naming) {
+  CheckpointWeights weights;
+  weights.files = files.TakeSigned();
+  weights.format = std::move(format);
+  weights.naming = naming;
+  weights.source = TRY(Assemble(SpansOfFiles(files.TakeFiles()), std::move(tensors)));
+  return weights;
+}
+
+}  // namespace couplingd
