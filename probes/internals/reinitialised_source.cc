@@ -12,11 +12,6 @@ namespace {
 
 constexpr double kInitializerRange = 0.02;
 
-bool IsNorm(TensorRole role) {
-  return role == TensorRole::kFirstNorm || role == TensorRole::kSecondNorm ||
-         role == TensorRole::kFinalNorm;
-}
-
 class ReinitialisedSource final : public TensorSource {
  public:
   ReinitialisedSource(const std::vector<TensorInfo>& tensors, const ModelConfig& config,
@@ -49,7 +44,7 @@ class ReinitialisedSource final : public TensorSource {
     const bool is_norm = expected != expected_.end() && IsNorm(expected->second.role);
     if (expected != expected_.end() && expected->second.is_bias) return values;
     if (is_norm) {
-      values.assign(values.size(), 1.0f);
+      values.assign(values.size(), config_.norm == NormKind::kRmsNormOnePlus ? 0.0f : 1.0f);
       return values;
     }
     const std::string digest = HashHex(tensor.name).substr(0, 16);

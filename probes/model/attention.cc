@@ -17,6 +17,8 @@ namespace {
 constexpr std::int64_t kClusterRows = 256;
 constexpr std::int64_t kPlainScores = std::int64_t{1} << 26;  // elements of one block of scores
 
+constexpr double kLeast = -1e30;
+
 // [rows, kv_heads, group, head_dim] → [kv_heads, group, rows, head_dim]
 at::Tensor HeadsFirst(const at::Tensor& query) { return query.permute({1, 2, 0, 3}); }
 
@@ -36,9 +38,9 @@ AttentionKernel AttentionKernelFor(at::Device device) {
 
 PackAttention::PackAttention(const ForwardPlan& plan, std::size_t pack,
                              const TensorFactory& factory, AttentionKernel kernel)
-    : factory_(factory) {
+    : plan_(plan), factory_(factory), positions_(plan, pack, factory) {
   if (kernel == AttentionKernel::kTiles) {
-    tiles_.emplace(MakeAttentionTiles(plan, pack, kTileRows), factory_);
+    tiles_.emplace(plan, MakeAttentionTiles(plan, pack, kTileRows), positions_, factory_);
     return;
   }
   blocks_ = MakeAttentionBlocks(plan, pack, kClusterRows);
@@ -54,8 +56,8 @@ PackAttention::PackAttention(const ForwardPlan& plan, std::size_t pack,
 
 at::Tensor PackAttention::Attend(const at::Tensor& query, const KeysValues& own,
                                  const std::map<std::int32_t, KeysValues>& kept,
-                                 double scale) const {
-  if (tiles_) return tiles_->Attend(query, own, kept, scale);
+                                 const AttentionRule& rule) const {
+  if (tiles_) return tiles_->Attend(query, own, kept, rule);
   const std::int64_t rows = query.size(0);
   const std::int64_t kv_heads = own.keys.size(1);
   const std::int64_t group = query.size(1) / kv_heads;
@@ -66,9 +68,10 @@ at::Tensor PackAttention::Attend(const at::Tensor& query, const KeysValues& own,
   for (std::size_t i = 0; i < blocks_.self.size(); ++i) {
     const std::int64_t begin = blocks_.self[i].begin;
     const std::int64_t count = blocks_.self[i].end - begin;
-    const Partial partial =
-        Plain(grouped.narrow(0, begin, count), own.keys.narrow(0, begin, count),
-              own.values.narrow(0, begin, count), !masks_[i].defined(), masks_[i], scale);
+    const Sight sight{!masks_[i].defined(), masks_[i], begin,
+                      positions_.of_rows.narrow(0, begin, count)};
+    const Partial partial = Plain(grouped.narrow(0, begin, count), own.keys.narrow(0, begin, count),
+                                  own.values.narrow(0, begin, count), sight, rule);
     output.narrow(0, begin, count).copy_(partial.output);
     log_sum_exp.narrow(0, begin, count).copy_(partial.log_sum_exp);
   }
@@ -80,8 +83,15 @@ at::Tensor PackAttention::Attend(const at::Tensor& query, const KeysValues& own,
             ? kept.at(block.kept_segment)
             : KeysValues{own.keys.narrow(0, block.key_begin, block.key_end - block.key_begin),
                          own.values.narrow(0, block.key_begin, block.key_end - block.key_begin)};
-    const Partial partial = Plain(grouped.narrow(0, block.begin, count), keys.keys, keys.values,
-                                  /*causal=*/false, {}, scale);
+    const std::int64_t key_count = keys.keys.size(0);
+    const Sight sight{
+        false,
+        {},
+        block.begin,
+        is_kept ? CountFrom(plan_.segments[block.kept_segment].position, key_count, factory_)
+                : positions_.of_rows.narrow(0, block.key_begin, key_count)};
+    const Partial partial =
+        Plain(grouped.narrow(0, block.begin, count), keys.keys, keys.values, sight, rule);
     at::Tensor so_far = log_sum_exp.narrow(0, block.begin, count);
     const at::Tensor joined = at::logaddexp(so_far, partial.log_sum_exp);
     at::Tensor sum = output.narrow(0, block.begin, count);
@@ -95,37 +105,39 @@ at::Tensor PackAttention::Attend(const at::Tensor& query, const KeysValues& own,
 // True where the key comes after the query: [queries, keys].
 at::Tensor PackAttention::Future(std::int64_t first_query, std::int64_t queries,
                                  std::int64_t keys) const {
-  std::vector<std::int64_t> numbers(
-      static_cast<std::size_t>(std::max(first_query + queries, keys)));
-  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::int64_t>(i);
-  const at::Tensor index = factory_.Indices(numbers);
-  return index.narrow(0, 0, keys)
+  return CountFrom(0, keys, factory_)
       .unsqueeze(0)
-      .gt(index.narrow(0, first_query, queries).unsqueeze(1));
+      .gt(CountFrom(first_query, queries, factory_).unsqueeze(1));
 }
 
 PackAttention::Partial PackAttention::Plain(const at::Tensor& query, const at::Tensor& keys,
-                                            const at::Tensor& values, bool causal,
-                                            const at::Tensor& mask, double scale) const {
+                                            const at::Tensor& values, const Sight& sight,
+                                            const AttentionRule& rule) const {
   const std::int64_t rows = query.size(0), kv_heads = query.size(1), group = query.size(2);
   const std::int64_t step =
       std::max<std::int64_t>(1, kPlainScores / (kv_heads * group * keys.size(0)));
   std::vector<at::Tensor> outputs, sums;
   for (std::int64_t first = 0; first < rows; first += step) {
     const std::int64_t count = std::min(step, rows - first);
-    const std::int64_t seen = causal ? first + count : keys.size(0);
+    const std::int64_t seen = sight.causal ? first + count : keys.size(0);
     const at::Tensor queries = HeadsFirst(query.narrow(0, first, count)).flatten(1, 2);
     at::Tensor scores = at::bmm(queries, keys.narrow(0, 0, seen).permute({1, 2, 0}))
                             .to(at::ScalarType::Float)
-                            .mul_(scale)
+                            .mul_(rule.scale)
                             .view({kv_heads, group, count, seen});
-    if (causal) {
+    if (!rule.IsPlain(positions_.longest)) {
+      ApplyRule(rule, positions_.of_rows.narrow(0, sight.first_query + first, count),
+                sight.key_positions.narrow(0, 0, seen), scores);
+    }
+    if (sight.causal) {
       scores.masked_fill_(Future(first, count, seen), -std::numeric_limits<double>::infinity());
-    } else if (mask.defined()) {
-      scores.add_(mask.narrow(0, first, count));
+    } else if (sight.mask.defined()) {
+      scores.add_(sight.mask.narrow(0, first, count));
     }
     const at::Tensor sum = at::logsumexp(scores, -1, /*keepdim=*/true);
-    const at::Tensor weights = scores.sub_(sum).exp_().to(values.scalar_type()).flatten(1, 2);
+    // Where a window hides the whole block, the sum is −∞ and the weights are 0.
+    const at::Tensor weights =
+        scores.sub_(sum.clamp_min(kLeast)).exp_().to(values.scalar_type()).flatten(1, 2);
     const at::Tensor output = at::bmm(weights, values.narrow(0, 0, seen).permute({1, 0, 2}));
     outputs.push_back(output.view({kv_heads, group, count, -1}).permute({2, 0, 1, 3}));
     sums.push_back(sum.squeeze(-1).permute({2, 0, 1}));

@@ -16,82 +16,156 @@
 namespace couplingd {
 
 enum class NormKind {
-  kLayerNorm,  // (x − mean) / sqrt(biased variance + eps) · weight + bias
-  kRmsNorm,    // x / sqrt(mean(x²) + eps) in fp32, cast to the input's dtype, then · weight
+  kLayerNorm,       // (x − mean) / sqrt(biased variance + eps) · weight + bias
+  kRmsNorm,         // x / sqrt(mean(x²) + eps) in fp32, cast to the input's dtype, then · weight
+  kRmsNormWide,     // the product with the weight in fp32 too (OLMo 2)
+  kRmsNormOnePlus,  // in fp32, · (1 + weight) (Gemma)
 };
 
+// Where a layer's norms stand and what is added to what. A norm without a name is left out.
 enum class Residual {
   kSequential,  // h = x + attention(norm₁ x); h + mlp(norm₂ h)
-  kParallel,    // x + attention(norm₁ x) + mlp(norm₂ x)
+  kParallel,    // x + attention(norm₁ x) + mlp(norm₂ x); without norm₂ both read norm₁ x
+  kAfter,       // h = norm₁(x + attention(x)); norm₂(h + mlp(h))
+  kOfNorms,     // n = norm₁ x; h = n + attention(n); m = norm₂ h; m + mlp(m)
 };
 
 // How the file stores the query, key and value projections.
 enum class QkvLayout {
-  kSeparate,      // three tensors
-  kFusedBlocks,   // one tensor: all queries, all keys, all values
-  kFusedPerHead,  // one tensor, rows [heads, 3, head_dim]
+  kSeparate,       // three tensors
+  kFusedBlocks,    // one tensor: all queries, all keys, all values
+  kFusedPerGroup,  // one tensor, rows [kv_heads, queries per key head + 2, head_dim]
+};
+
+// Norms of queries and keys, before they rotate.
+enum class QkNorm {
+  kNone,
+  kShared,   // of each head, with one weight for all [head_dim]
+  kPerHead,  // of each head, with a weight of its own [head_dim] in a tensor of its own
+  kWhole,    // of all heads as one vector [heads · head_dim]
 };
 
 enum class Activation { kGelu, kGeluTanh, kQuickGelu, kSilu, kRelu, kReluSquared };
 
-// kHalf: element i of the rotated part pairs with element i + rotary_dim / 2.
-enum class Rotary { kNone, kHalf };
+// Which elements of the rotated part turn together: i and i + dim / 2, or 2i and 2i + 1.
+enum class Rotary { kNone, kHalf, kInterleaved };
 
-enum class RopeScalingKind { kNone, kLinear, kLlama3 };
+enum class RopeScalingKind { kNone, kLinear, kLlama3, kYarn, kLongRope, kProportional };
 
 struct RopeScaling {
   RopeScalingKind kind = RopeScalingKind::kNone;
   double factor = 1;
-  double low_frequency_factor = 1;  // llama3 only, like the two below
+  double original_max_positions = 0;  // llama3, yarn, longrope
+  double attention_factor = 1;        // yarn, longrope: cosines and sines are multiplied by it
+  double low_frequency_factor = 1;    // llama3 only, like the next
   double high_frequency_factor = 4;
-  double original_max_positions = 0;
+  double beta_fast = 32;  // yarn only, like the next two
+  double beta_slow = 1;
+  bool truncate = true;
+  // longrope: one per pair. `long` for sequences of more than original_max_positions tokens.
+  std::vector<double> short_factors, long_factors;
+  std::int64_t rotating_pairs = 0;  // proportional: the pairs behind these stand still
+};
+
+struct Rope {
+  std::int64_t dim = 0;  // the first so many elements of a head rotate
+  double theta = 10000;
+  RopeScaling scaling;
+};
+
+// ALiBi (Press et al., 2022): scores of key k get slope · k, per head.
+struct Alibi {
+  std::vector<float> slopes;  // one per head; empty: none
+  // Falcon: the products are rounded to bf16 and added before the scores are scaled.
+  bool is_rounded_and_scaled = false;
+};
+
+// What may differ from layer to layer.
+struct LayerConfig {
+  std::int64_t intermediate_size = 0;
+  std::int64_t window = 0;   // a token sees so many keys, itself among them; 0: all before it
+  std::size_t rope = 0;      // into ModelConfig::ropes
+  bool has_experts = false;  // a router and experts in place of the one MLP
+};
+
+struct Experts {
+  std::int64_t count = 0;  // 0: no layer has any
+  std::int64_t per_token = 0;
+  std::int64_t intermediate_size = 0;
+  bool renormalise = false;  // the chosen ones' probabilities to sum 1
+  // One tensor over all experts for gate and up and one for down, without ".weight", as newer
+  // transformers may write them. LoadWeights sets it by what the file holds.
+  bool are_fused = false;
 };
 
 // Stems of the family's tensor names: ".weight" and ".bias" follow. "{}" stands for the layer's
-// number. An empty stem is a tensor that the family does not have.
+// number, a second one for the expert's or head's. An empty stem is a tensor that the family does
+// not have.
 struct TensorNames {
-  std::string_view prefix;  // of everything but the head; may be missing in the file
-  std::string_view embedding;
-  std::string_view positions;  // learned absolute positions
-  std::string_view first_norm;
-  std::string_view query, key, value;  // QkvLayout::kSeparate
-  std::string_view fused_qkv;          // the other layouts
-  std::string_view attention_output;
-  std::string_view second_norm;
-  std::string_view gate;  // gated MLPs only
-  std::string_view up;
-  std::string_view down;
-  std::string_view final_norm;
-  std::vector<std::string_view> heads;  // accepted names of the output matrix, without the prefix
+  std::string_view prefix{};  // of everything but the head; may be missing in the file
+  std::string_view embedding{};
+  std::string_view project_in{};  // from the embedding's width to the layers', without bias
+  std::string_view positions{};   // learned absolute positions
+  std::string_view embedding_norm{};
+  std::string_view first_norm{};
+  std::string_view query{}, key{}, value{};  // QkvLayout::kSeparate
+  std::string_view fused_qkv{};              // the other layouts
+  std::string_view query_norm{}, key_norm{};
+  std::string_view attention_output{};
+  std::string_view attention_output_norm{};  // of the sum's new part
+  std::string_view second_norm{};
+  std::string_view gate{};  // gated MLPs only
+  std::string_view up{};
+  std::string_view fused_gate_up{};  // in place of both
+  std::string_view down{};
+  std::string_view mlp_output_norm{};
+  std::string_view router{}, fused_router{};  // fused: beside experts in one tensor
+  std::string_view expert_gate{}, expert_up{}, expert_down{};
+  std::string_view fused_expert_gate_up{}, fused_expert_down{};
+  std::string_view final_norm{};
+  std::string_view project_out{};         // and back
+  std::vector<std::string_view> heads{};  // accepted names of the output matrix, without the prefix
 };
 
 struct ModelConfig {
   std::string model_type;
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
+  std::int64_t embedding_size = 0;  // differs from hidden_size where names.project_in is there
   std::int64_t layers = 0;
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t intermediate_size = 0;
-  std::int64_t max_positions = 0;  // also the longest input that is scored
+  std::int64_t max_positions = 0;    // also the longest input that is scored
+  std::int64_t position_offset = 0;  // rows of the position table before the first position
 
   NormKind norm = NormKind::kLayerNorm;
+  bool norm_weight = true;  // norms have a weight
+  bool norm_bias = true;    // layer norms have a bias, too
   double norm_epsilon = 1e-5;
   Residual residual = Residual::kSequential;
   QkvLayout qkv_layout = QkvLayout::kSeparate;
+  QkNorm qk_norm = QkNorm::kNone;
+  bool qk_norm_bias = false;
   bool transposed_projections = false;  // weights lie as [in, out]
   bool qkv_bias = false;
   bool attention_output_bias = false;
   bool mlp_bias = false;
+  bool head_bias = false;
   bool gated_mlp = false;
   Activation activation = Activation::kGelu;
-  bool scale_attention = true;            // scores · head_dim^-0.5
+  double embedding_scale = 1;             // rounded to the compute type
+  double clip_qkv = 0;                    // queries, keys and values to ± this; 0: as they are
+  double attention_scale = 1;             // of the scores
   bool scale_attention_by_layer = false;  // scores / (layer + 1)
+  double attention_softcap = 0;           // c · tanh(score / c); 0: none
+  double logit_softcap = 0;               // likewise, of the logits
+  Alibi alibi;
   Rotary rotary = Rotary::kNone;
-  std::int64_t rotary_dim = 0;  // the first so many elements of a head rotate
-  double rope_theta = 10000;
-  RopeScaling rope_scaling;
+  std::vector<Rope> ropes;
+  Experts experts;
+  std::vector<LayerConfig> layer;  // one per layer
   bool tie_embeddings = false;
 
   std::optional<std::int64_t> bos_token_id;
@@ -102,18 +176,32 @@ struct ModelConfig {
 
 enum class TensorRole {
   kEmbedding,
+  kProjectIn,
   kPositions,
+  kEmbeddingNorm,
   kFirstNorm,
   kQuery,
   kKey,
   kValue,
   kFusedQkv,
+  kQueryNorm,
+  kKeyNorm,
   kAttentionOutput,
+  kAttentionOutputNorm,
   kSecondNorm,
   kGate,
   kUp,
+  kFusedGateUp,
   kDown,
+  kMlpOutputNorm,
+  kRouter,
+  kExpertGate,
+  kExpertUp,
+  kExpertDown,
+  kFusedExpertGateUp,
+  kFusedExpertDown,
   kFinalNorm,
+  kProjectOut,
   kHead,
 };
 
@@ -124,16 +212,20 @@ struct ExpectedTensor {
   TensorRole role = TensorRole::kEmbedding;
   std::int64_t layer = 0;
   bool is_bias = false;
+  std::int64_t part = 0;  // the expert, or the head of a norm per head
 };
+
+bool IsNorm(TensorRole role);
 
 // Reads v4 and v5 spellings. Missing keys take the family's class default. `source` names the file
 // in errors. Impossible sizes are kInvalidData and name the field; a model_type, activation, rotary
-// scaling or quantisation outside the table is kUnsupported and says what is known.
+// scaling or quantisation outside the table is kUnsupported and says what is known or missing.
 Result<ModelConfig> ParseModelConfig(const JsonValue& json, std::string_view source);
 Result<ModelConfig> LoadModelConfig(const std::string& path);
 
 // Every tensor that a checkpoint of this shape holds, in the order of the forward pass. The output
-// matrix comes last, under its first accepted name, and is left out where the embeddings are tied.
+// matrix comes last, under its first accepted name, and is left out where the embeddings are tied;
+// its bias is not.
 std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config);
 
 // Weights in all expected tensors; tied embeddings count once.

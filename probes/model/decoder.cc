@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -13,10 +14,10 @@
 
 #include "probes/model/attention.h"
 #include "probes/model/guarded.h"
+#include "probes/model/layer.h"
 #include "probes/model/layer_operations.h"
-#include "probes/model/rotary.h"
+#include "probes/model/rotary_table.h"
 #include "probes/model/row_scores.h"
-#include "probes/model/row_tiles.h"
 #include "probes/model/weights.h"
 
 namespace couplingd {
@@ -26,16 +27,6 @@ constexpr std::string_view kForwardPass = "the forward pass";
 constexpr std::string_view kDiverged =
     "the weights are finite but overflow; the training run has probably diverged";
 
-// cos and sin of every position's angles: [positions, rotary_dim / 2].
-struct RotaryTable {
-  at::Tensor cos, sin;
-  std::int64_t positions = 0;
-
-  RotaryTable Rows(std::int64_t begin, std::int64_t count) const {
-    return {cos.narrow(0, begin, count), sin.narrow(0, begin, count), count};
-  }
-};
-
 class TorchDecoder : public Decoder {
  public:
   TorchDecoder(ModelConfig config, Weights weights, const Place& place, bool plain_attention)
@@ -44,6 +35,7 @@ class TorchDecoder : public Decoder {
         factory_(place),
         cuda_(place.cuda),
         kernel_(plain_attention ? AttentionKernel::kPlain : AttentionKernelFor(factory_.device())),
+        tables_(config_, factory_),
         kept_(static_cast<std::size_t>(config_.layers)) {}
 
   const ModelConfig& config() const override { return config_; }
@@ -154,33 +146,24 @@ class TorchDecoder : public Decoder {
   // The residual stream after the last layer: [rows, hidden].
   at::Tensor Forward(const ForwardPlan& plan, std::size_t pack_index) {
     const ForwardPack& pack = plan.packs[pack_index];
-    const at::Tensor positions = Positions(plan, pack);
-    const RotaryTable angles = Angles(plan, pack, positions);
+    const at::Tensor positions = factory_.Indices(RowPositions(plan, pack));
+    std::int64_t length = 0;
+    for (const Segment& segment : plan.segments) {
+      length = std::max(length, segment.position + segment.end - segment.begin);
+    }
     const PackAttention attention(plan, pack_index, factory_, kernel_);
-
+    const LayerContext context{config_,         factory_,
+                               attention,       tables_.At(positions, length, length),
+                               KeyBias(length), hook_};
     at::Tensor x = Embed(plan, pack, positions);
     if (hook_ != nullptr) hook_->OnResidual(0, x);
     for (std::size_t index = 0; index < weights_.layers.size(); ++index) {
-      const LayerWeights& layer = weights_.layers[index];
-      const KeysValues own = Attention(layer, index, attention, angles, x);
+      const KeysValues own = RunLayer(context, weights_.layers[index], index, kept_[index], x);
       Keep(plan, pack_index, own, kept_[index]);
       if (hook_ != nullptr) hook_->OnResidual(static_cast<std::int64_t>(index) + 1, x);
     }
-    if (hook_ != nullptr)
-      hook_->OnOutput(Normalise(config_, weights_.final_norm, x), weights_.head);
+    if (hook_ != nullptr) hook_->OnOutput(HeadInput(x), weights_.head.weight);
     return x;
-  }
-
-  at::Tensor Positions(const ForwardPlan& plan, const ForwardPack& pack) const {
-    std::vector<std::int64_t> positions;
-    positions.reserve(static_cast<std::size_t>(pack.rows()));
-    for (std::int32_t at = pack.segment_begin; at < pack.segment_end; ++at) {
-      const Segment& segment = plan.segments[at];
-      for (std::int64_t i = 0; i < segment.end - segment.begin; ++i) {
-        positions.push_back(segment.position + i);
-      }
-    }
-    return factory_.Indices(positions);
   }
 
   at::Tensor Embed(const ForwardPlan& plan, const ForwardPack& pack,
@@ -190,87 +173,41 @@ class TorchDecoder : public Decoder {
                               .subspan(static_cast<std::size_t>(pack.token_begin),
                                        static_cast<std::size_t>(pack.rows())));
     at::Tensor x = weights_.embedding.index_select(0, ids);
-    if (weights_.positions.defined()) x.add_(weights_.positions.index_select(0, positions));
-    return x;
-  }
-
-  // The table's rows for the pack, shaped [rows, 1, rotary_dim / 2].
-  RotaryTable Angles(const ForwardPlan& plan, const ForwardPack& pack,
-                     const at::Tensor& positions) {
-    if (config_.rotary == Rotary::kNone) return {};
-    std::int64_t needed = 0;
-    for (std::int32_t at = pack.segment_begin; at < pack.segment_end; ++at) {
-      const Segment& segment = plan.segments[at];
-      needed = std::max(needed, segment.position + (segment.end - segment.begin));
+    if (config_.embedding_scale != 1) {
+      const std::array scale = {static_cast<float>(config_.embedding_scale)};
+      x.mul_(factory_.Values(scale, {1}, factory_.dtype()));
     }
-    if (needed > table_.positions) table_ = MakeTable(needed);
-    return {table_.cos.index_select(0, positions).unsqueeze(1),
-            table_.sin.index_select(0, positions).unsqueeze(1), pack.rows()};
+    if (weights_.project_in.weight.defined()) x = Project(weights_.project_in, x);
+    if (weights_.positions.defined()) {
+      x.add_(weights_.positions.index_select(0, positions + config_.position_offset));
+    }
+    return Normalise(config_, weights_.embedding_norm, x);
   }
 
-  RotaryTable MakeTable(std::int64_t positions) const {
-    const std::vector<float> frequencies = InverseFrequencies(config_);
-    std::vector<float> cos, sin;
-    for (std::int64_t position = 0; position < positions; ++position) {
-      for (const float frequency : frequencies) {
-        const float angle = static_cast<float>(position) * frequency;
-        cos.push_back(std::cos(angle));
-        sin.push_back(std::sin(angle));
+  // ALiBi's biases of `length` positions, for AttentionRule.
+  at::Tensor KeyBias(std::int64_t length) {
+    const Alibi& alibi = config_.alibi;
+    if (alibi.slopes.empty() || (key_bias_.defined() && key_bias_.size(1) >= length)) {
+      return key_bias_;
+    }
+    std::vector<float> values;
+    for (const float slope : alibi.slopes) {
+      for (std::int64_t position = 0; position < length; ++position) {
+        const auto distance = static_cast<float>(position);
+        values.push_back(alibi.is_rounded_and_scaled
+                             ? RoundedProduct(slope, distance) *
+                                   static_cast<float>(config_.attention_scale)
+                             : slope * distance);
       }
     }
-    const std::int64_t shape[] = {positions, static_cast<std::int64_t>(frequencies.size())};
-    return {factory_.Values(cos, shape, factory_.dtype()),
-            factory_.Values(sin, shape, factory_.dtype()), positions};
+    key_bias_ = factory_.Values(values, {config_.heads, length}, at::ScalarType::Float);
+    return key_bias_;
   }
 
-  // One layer, in place on x. Gives the keys and values of the pack's rows.
-  KeysValues Attention(const LayerWeights& layer, std::size_t index, const PackAttention& attention,
-                       const RotaryTable& angles, at::Tensor& x) const {
-    const std::int64_t rows = x.size(0);
-    const std::int64_t heads = config_.heads, kv_heads = config_.kv_heads;
-    const at::Tensor fused = factory_.Empty({rows, heads + 2 * kv_heads, config_.head_dim});
-    ForEachTile(factory_.device(), rows, [&](std::int64_t begin, std::int64_t count) {
-      const at::Tensor tile = fused.narrow(0, begin, count);
-      const at::Tensor normalised = Normalise(config_, layer.first_norm, x.narrow(0, begin, count));
-      tile.copy_(Project(layer.qkv, normalised).view(tile.sizes()));
-      if (config_.rotary != Rotary::kNone) {
-        Rotate(tile.narrow(1, 0, heads + kv_heads), angles.Rows(begin, count));
-      }
-    });
-    const KeysValues own{fused.narrow(1, heads, kv_heads),
-                         fused.narrow(1, heads + kv_heads, kv_heads)};
-    const at::Tensor of_heads =
-        attention.Attend(fused.narrow(1, 0, heads), own, kept_[index], ScaleOf(index));
-    if (hook_ != nullptr) hook_->OnHeads(static_cast<std::int64_t>(index) + 1, of_heads);
-    ForEachTile(factory_.device(), rows, [&](std::int64_t begin, std::int64_t count) {
-      at::Tensor tile = x.narrow(0, begin, count);
-      const at::Tensor attended = Project(layer.output, of_heads.narrow(0, begin, count));
-      if (config_.residual == Residual::kParallel) {
-        const at::Tensor mlp = Mlp(config_, layer, Normalise(config_, layer.second_norm, tile));
-        tile.add_(attended).add_(mlp);
-      } else {
-        tile.add_(attended);
-        tile.add_(Mlp(config_, layer, Normalise(config_, layer.second_norm, tile)));
-      }
-    });
-    return own;
-  }
-
-  double ScaleOf(std::size_t layer) const {
-    double scale =
-        config_.scale_attention ? 1 / std::sqrt(static_cast<double>(config_.head_dim)) : 1.0;
-    if (config_.scale_attention_by_layer) scale /= static_cast<double>(layer + 1);
-    return scale;
-  }
-
-  // heads: [rows, heads, head_dim], in place.
-  void Rotate(const at::Tensor& heads, const RotaryTable& angles) const {
-    const std::int64_t half = config_.rotary_dim / 2;
-    at::Tensor first = heads.narrow(2, 0, half);
-    at::Tensor second = heads.narrow(2, half, half);
-    const at::Tensor turned = first * angles.cos - second * angles.sin;
-    second.mul_(angles.cos).add_(first * angles.sin);
-    first.copy_(turned);
+  // As bf16 computes it.
+  static float RoundedProduct(float a, float b) {
+    const auto round = [](float value) { return static_cast<float>(c10::BFloat16(value)); };
+    return round(round(a) * round(b));
   }
 
   // Copies what later packs attend to and drops what none does.
@@ -290,13 +227,23 @@ class TorchDecoder : public Decoder {
     }
   }
 
+  at::Tensor HeadInput(const at::Tensor& hidden) const {
+    const at::Tensor normalised = Normalise(config_, weights_.final_norm, hidden);
+    return weights_.project_out.weight.defined() ? Project(weights_.project_out, normalised)
+                                                 : normalised;
+  }
+
   at::Tensor HeadOf(const at::Tensor& hidden) const {
-    return LogitsOf(Normalise(config_, weights_.final_norm, hidden), 0, config_.vocab_size);
+    return LogitsOf(HeadInput(hidden), 0, config_.vocab_size);
   }
 
   // Of tokens [first, first + count).
-  at::Tensor LogitsOf(const at::Tensor& normalised, std::int64_t first, std::int64_t count) const {
-    return Project({weights_.head.narrow(0, first, count), {}, {}}, normalised);
+  at::Tensor LogitsOf(const at::Tensor& input, std::int64_t first, std::int64_t count) const {
+    const Projection& head = weights_.head;
+    const Projection part{head.weight.narrow(0, first, count),
+                          head.bias.defined() ? head.bias.narrow(0, first, count) : at::Tensor(),
+                          {}};
+    return SoftCap(config_.logit_softcap, Project(part, input));
   }
 
   // Logits exist only for rows that are read.
@@ -310,8 +257,7 @@ class TorchDecoder : public Decoder {
       row_of.push_back(static_cast<std::int64_t>(rows.size()) - 1);
     }
     const auto first_read = static_cast<std::size_t>(pack.read_begin);
-    const at::Tensor read =
-        Normalise(config_, weights_.final_norm, hidden.index_select(0, factory_.Indices(rows)));
+    const at::Tensor read = HeadInput(hidden.index_select(0, factory_.Indices(rows)));
     const auto logits = [&](std::int64_t row, std::int64_t count, std::int64_t first,
                             std::int64_t tokens) {
       return LogitsOf(read.narrow(0, row, count), first, tokens);
@@ -339,7 +285,8 @@ class TorchDecoder : public Decoder {
   const TensorFactory factory_;
   const CudaHalf cuda_;
   const AttentionKernel kernel_;
-  RotaryTable table_;
+  RotaryTables tables_;
+  at::Tensor key_bias_;
   ForwardHook* hook_ = nullptr;
   std::size_t known_ = 0;  // tokens of the growing text whose keys and values are kept
   std::vector<std::map<std::int32_t, KeysValues>> kept_;  // per layer: segment → keys and values

@@ -21,7 +21,8 @@ class ForwardHook {
   // What the heads of layer 1 … config().layers give before their output projection, [rows, heads ·
   // head_dim].
   virtual void OnHeads(std::int64_t layer, const at::Tensor& heads) { (void)layer, (void)heads; }
-  // What the output matrix `head` [vocab, hidden] reads, [rows, hidden].
+  // What the output matrix `head` [vocab, width] reads, [rows, width]. A bias and a cap on the
+  // logits, which some families have, come after it.
   virtual void OnOutput(const at::Tensor& normalised, const at::Tensor& head) {
     (void)normalised, (void)head;
   }

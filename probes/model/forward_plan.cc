@@ -4,6 +4,18 @@
 
 namespace couplingd {
 
+std::vector<std::int64_t> RowPositions(const ForwardPlan& plan, const ForwardPack& pack) {
+  std::vector<std::int64_t> positions;
+  positions.reserve(static_cast<std::size_t>(pack.rows()));
+  for (std::int32_t at = pack.segment_begin; at < pack.segment_end; ++at) {
+    const Segment& segment = plan.segments[at];
+    for (std::int64_t i = 0; i < segment.end - segment.begin; ++i) {
+      positions.push_back(segment.position + i);
+    }
+  }
+  return positions;
+}
+
 ForwardPlan GrowingText(std::span<const TokenId> text, std::size_t known) {
   constexpr std::int32_t kForever = std::numeric_limits<std::int32_t>::max();
   const auto begin = static_cast<std::int64_t>(known);

@@ -7,6 +7,8 @@
 #include <ATen/ops/relu.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/topk.h>
 
 #include <optional>
 
@@ -34,16 +36,64 @@ at::Tensor Activate(Activation activation, const at::Tensor& x) {
   return x;
 }
 
+// [rows, 2 · size], gate first, to [rows, size].
+at::Tensor Gated(Activation activation, const at::Tensor& wide) {
+  const std::int64_t size = wide.size(1) / 2;
+  return Activate(activation, wide.narrow(1, 0, size)).mul_(wide.narrow(1, size, size));
+}
+
+at::Tensor LayerNormalise(const ModelConfig& config, const Norm& norm, const at::Tensor& x) {
+  const std::int64_t size = x.size(-1);
+  if (!norm.weight.defined() || norm.weight.dim() == 1) {
+    return at::layer_norm(x, {size}, norm.weight, norm.bias, config.norm_epsilon);
+  }
+  at::Tensor unit = at::layer_norm(x, {size}, {}, {}, config.norm_epsilon).mul_(norm.weight);
+  return norm.bias.defined() ? unit.add_(norm.bias) : unit;
+}
+
+// Each row goes through the experts of its largest probabilities (Shazeer et al., 2017).
+at::Tensor MixExperts(const ModelConfig& config, const ExpertWeights& experts,
+                      const TensorFactory& factory, const at::Tensor& x) {
+  const std::int64_t per_token = config.experts.per_token;
+  const at::Tensor router = at::softmax(Project(experts.router, x).to(at::ScalarType::Float), -1);
+  auto [shares, chosen] = at::topk(router, per_token);
+  if (config.experts.renormalise) shares = shares / shares.sum(-1, /*keepdim=*/true);
+  const at::Tensor flat_shares = shares.flatten().to(x.scalar_type());
+  const at::Tensor choices = chosen.to(at::kCPU).contiguous();
+  const std::int64_t* choice = choices.const_data_ptr<std::int64_t>();
+
+  std::vector<std::vector<std::int64_t>> places(static_cast<std::size_t>(config.experts.count));
+  for (std::int64_t place = 0; place < choices.numel(); ++place) {
+    places[static_cast<std::size_t>(choice[place])].push_back(place);
+  }
+  at::Tensor sum = factory.Empty(x.sizes()).zero_();
+  for (std::size_t expert = 0; expert < places.size(); ++expert) {
+    if (places[expert].empty()) continue;
+    const at::Tensor share = flat_shares.index_select(0, factory.Indices(places[expert]));
+    for (std::int64_t& place : places[expert]) place /= per_token;  // now its row
+    const at::Tensor rows = factory.Indices(places[expert]);
+    const auto index = static_cast<std::int64_t>(expert);
+    const at::Tensor wide = at::linear(x.index_select(0, rows), experts.up.select(0, index));
+    const at::Tensor out =
+        at::linear(Gated(config.activation, wide), experts.down.select(0, index));
+    sum.index_add_(0, rows, out * share.unsqueeze(1));
+  }
+  return sum;
+}
+
 }  // namespace
 
 at::Tensor Normalise(const ModelConfig& config, const Norm& norm, const at::Tensor& x) {
-  if (config.norm == NormKind::kLayerNorm) {
-    return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, config.norm_epsilon);
-  }
+  if (!norm.exists) return x;
+  if (config.norm == NormKind::kLayerNorm) return LayerNormalise(config, norm, x);
   const at::Tensor wide = x.to(at::ScalarType::Float);
   const at::Tensor inverse =
       wide.square().mean(-1, /*keepdim=*/true).add_(config.norm_epsilon).rsqrt_();
-  return (wide * inverse).to(x.scalar_type()).mul_(norm.weight);
+  at::Tensor unit = wide * inverse;
+  if (config.norm == NormKind::kRmsNorm) return unit.to(x.scalar_type()).mul_(norm.weight);
+  const at::Tensor weight = norm.weight.to(at::ScalarType::Float);
+  const bool adds_one = config.norm == NormKind::kRmsNormOnePlus;
+  return unit.mul_(adds_one ? weight + 1 : weight).to(x.scalar_type());
 }
 
 at::Tensor Project(const Projection& projection, const at::Tensor& x) {
@@ -53,13 +103,19 @@ at::Tensor Project(const Projection& projection, const at::Tensor& x) {
       projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt);
 }
 
-at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const at::Tensor& x) {
+at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const TensorFactory& factory,
+               const at::Tensor& x) {
+  if (layer.experts.router.weight.defined()) {
+    return MixExperts(config, layer.experts, factory, x);
+  }
   const at::Tensor wide = Project(layer.up, x);
-  if (!config.gated_mlp) return Project(layer.down, Activate(config.activation, wide));
-  const std::int64_t width = config.intermediate_size;
-  return Project(
-      layer.down,
-      Activate(config.activation, wide.narrow(1, 0, width)).mul_(wide.narrow(1, width, width)));
+  return Project(layer.down, config.gated_mlp ? Gated(config.activation, wide)
+                                              : Activate(config.activation, wide));
+}
+
+at::Tensor SoftCap(double cap, at::Tensor x) {
+  if (cap == 0) return x;
+  return x.div_(cap).tanh_().mul_(cap);
 }
 
 }  // namespace couplingd

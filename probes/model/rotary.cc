@@ -1,5 +1,6 @@
 #include "probes/model/rotary.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -19,16 +20,66 @@ float Llama3Scaled(float frequency, const RopeScaling& scaling) {
   return (1 - smooth) * frequency / factor + smooth * frequency;
 }
 
+// Share of pair j that is interpolated: 0 for pairs that turn often within the original context, 1
+// for those that never complete beta_slow turns, a ramp between (Peng et al., "YaRN", 2023).
+float YarnInterpolation(std::int64_t j, const Rope& rope) {
+  const RopeScaling& scaling = rope.scaling;
+  const auto dim = static_cast<double>(rope.dim);
+  const auto pair_of_turns = [&](double turns) {
+    return dim * std::log(scaling.original_max_positions / (turns * 2 * std::numbers::pi)) /
+           (2 * std::log(rope.theta));
+  };
+  double low = pair_of_turns(scaling.beta_fast), high = pair_of_turns(scaling.beta_slow);
+  if (scaling.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, dim - 1);
+  if (low == high) high += 0.001;
+  return std::clamp(
+      (static_cast<float>(j) - static_cast<float>(low)) / static_cast<float>(high - low), 0.0f,
+      1.0f);
+}
+
 }  // namespace
 
-std::vector<float> InverseFrequencies(const ModelConfig& config) {
-  const RopeScaling& scaling = config.rope_scaling;
+bool IsLong(const Rope& rope, std::int64_t length) {
+  return rope.scaling.kind == RopeScalingKind::kLongRope &&
+         static_cast<double>(length) > rope.scaling.original_max_positions;
+}
+
+std::vector<float> InverseFrequencies(const Rope& rope, std::int64_t length) {
+  const RopeScaling& scaling = rope.scaling;
+  const auto factor = static_cast<float>(scaling.factor);
   std::vector<float> frequencies;
-  for (std::int64_t j = 0; j < config.rotary_dim; j += 2) {
-    const float exponent = static_cast<float>(j) / static_cast<float>(config.rotary_dim);
-    float frequency = 1.0f / std::pow(static_cast<float>(config.rope_theta), exponent);
-    if (scaling.kind == RopeScalingKind::kLinear) frequency /= static_cast<float>(scaling.factor);
-    if (scaling.kind == RopeScalingKind::kLlama3) frequency = Llama3Scaled(frequency, scaling);
+  for (std::int64_t j = 0; j < rope.dim / 2; ++j) {
+    const float exponent = static_cast<float>(2 * j) / static_cast<float>(rope.dim);
+    const float power = std::pow(static_cast<float>(rope.theta), exponent);
+    float frequency = 1.0f / power;
+    switch (scaling.kind) {
+      case RopeScalingKind::kNone:
+        break;
+      case RopeScalingKind::kLinear:
+        frequency /= factor;
+        break;
+      case RopeScalingKind::kLlama3:
+        frequency = Llama3Scaled(frequency, scaling);
+        break;
+      case RopeScalingKind::kYarn: {
+        const float share = YarnInterpolation(j, rope);
+        frequency = 1.0f / (factor * power) * share + frequency * (1 - share);
+        break;
+      }
+      case RopeScalingKind::kLongRope: {
+        const auto& factors = IsLong(rope, length) ? scaling.long_factors : scaling.short_factors;
+        frequency = 1.0f / (static_cast<float>(factors[static_cast<std::size_t>(j)]) * power);
+        break;
+      }
+      case RopeScalingKind::kProportional:
+        frequency = j < scaling.rotating_pairs ? frequency / factor : 0.0f;
+        break;
+    }
     frequencies.push_back(frequency);
   }
   return frequencies;

@@ -39,43 +39,63 @@ KeysValues Gather(const AttentionTile& tile, const KeysValues& own,
 
 }  // namespace
 
-TileAttention::TileAttention(std::vector<AttentionTile> tiles, const TensorFactory& factory)
-    : tiles_(std::move(tiles)), factory_(factory) {
+TileAttention::TileAttention(const ForwardPlan& plan, std::vector<AttentionTile> tiles,
+                             const PackPositions& positions, const TensorFactory& factory)
+    : plan_(plan), tiles_(std::move(tiles)), positions_(positions), factory_(factory) {
   for (const AttentionTile& tile : tiles_) masks_.push_back(MaskOf(tile, factory));
+}
+
+at::Tensor TileAttention::KeyPositions(const AttentionTile& tile) const {
+  std::vector<at::Tensor> positions;
+  for (const KeyRange& range : tile.keys) {
+    positions.push_back(
+        range.kept_segment < 0
+            ? positions_.of_rows.narrow(0, range.begin, range.size())
+            : CountFrom(plan_.segments[static_cast<std::size_t>(range.kept_segment)].position,
+                        range.size(), factory_));
+  }
+  return at::cat(positions);
 }
 
 at::Tensor TileAttention::Attend(const at::Tensor& query, const KeysValues& own,
                                  const std::map<std::int32_t, KeysValues>& kept,
-                                 double scale) const {
+                                 const AttentionRule& rule) const {
   const std::int64_t rows = query.size(0), kv_heads = own.keys.size(1);
   const at::Tensor grouped = query.unflatten(1, {kv_heads, query.size(1) / kv_heads});
   const at::Tensor output = factory_.Empty(grouped.sizes());
   ForEachTile(factory_.device(), rows, [&](std::int64_t begin, std::int64_t count) {
     const auto tile = static_cast<std::size_t>(begin / kTileRows);
-    AttendTile(tile, grouped.narrow(0, begin, count), own, kept, scale,
+    AttendTile(tile, grouped.narrow(0, begin, count), own, kept, rule,
                output.narrow(0, begin, count));
   });
   return output.view({rows, -1});
 }
 
 void TileAttention::AttendTile(std::size_t index, const at::Tensor& query, const KeysValues& own,
-                               const std::map<std::int32_t, KeysValues>& kept, double scale,
-                               at::Tensor output) const {
+                               const std::map<std::int32_t, KeysValues>& kept,
+                               const AttentionRule& rule, at::Tensor output) const {
   const AttentionTile& tile = tiles_[index];
   const std::int64_t rows = query.size(0), kv_heads = query.size(1), group = query.size(2);
   const KeysValues seen = Gather(tile, own, kept);
+  const bool is_plain = rule.IsPlain(positions_.longest);
+  const at::Tensor key_positions = is_plain ? at::Tensor() : KeyPositions(tile);
   const std::int64_t step =
       std::clamp<std::int64_t>(kScores / (group * rows * tile.key_count), 1, kv_heads);
   for (std::int64_t first = 0; first < kv_heads; first += step) {
     const std::int64_t heads = std::min(step, kv_heads - first);
     const at::Tensor queries = query.narrow(1, first, heads)
                                    .permute({1, 2, 0, 3})
-                                   .mul(scale)
+                                   .mul(rule.scale)
                                    .contiguous()
                                    .view({heads, group * rows, -1});
     const at::Tensor keys = seen.keys.narrow(1, first, heads).permute({1, 2, 0});
     const at::Tensor values = seen.values.narrow(1, first, heads).permute({1, 0, 2});
     at::Tensor scores = at::bmm(queries, keys).to(at::kFloat);
+    if (!is_plain) {
+      at::Tensor of_heads = scores.view({heads, group, rows, tile.key_count});
+      ApplyRule(rule.OfHeads(first * group, heads * group),
+                positions_.of_rows.narrow(0, tile.begin, rows), key_positions, of_heads);
+    }
     if (masks_[index].defined()) {
       scores.view({heads * group, rows, tile.key_count})
           .narrow(2, tile.open, tile.key_count - tile.open)

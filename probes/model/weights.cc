@@ -12,17 +12,10 @@
 
 #include "base/hash.h"
 #include "probes/model/packed_linear.h"
+#include "probes/model/weight_slots.h"
 
 namespace couplingd {
 namespace {
-
-enum class Arrangement { kAsStored, kTransposed, kQkvPerHead };
-
-// Where a tensor of the file goes.
-struct Slot {
-  at::Tensor into;  // a view into the model's weights
-  Arrangement arrangement = Arrangement::kAsStored;
-};
 
 constexpr std::size_t kNamesInAnError = 8;
 
@@ -59,9 +52,8 @@ class WeightLoader {
   Result<LoadedWeights> Load() {
     TRY(MatchNames());
     TRY(CheckShapes());
-    Allocate();
+    loaded_.weights = AllocateWeights(config_, factory_, tied_);
     for (const TensorInfo& tensor : source_.tensors()) TRY(LoadTensor(tensor));
-    if (tied_) loaded_.weights.head = loaded_.weights.embedding;
     NoteUnusedHead();
     PackProjections(loaded_.weights);
     loaded_.hash = TRY(hasher_.Finish(source_));
@@ -82,9 +74,10 @@ class WeightLoader {
       }
     }
     TakeHead(by_name);
+    FindFusedExperts(by_name);
     std::vector<std::string> missing;
     for (const ExpectedTensor& expected : ExpectedTensors(config_)) {
-      if (expected.role == TensorRole::kHead) {
+      if (expected.role == TensorRole::kHead && !expected.is_bias) {
         if (head_ != nullptr) expected_.emplace(head_, expected);
         continue;
       }
@@ -121,6 +114,15 @@ class WeightLoader {
     }
   }
 
+  void FindFusedExperts(const std::map<std::string, const TensorInfo*>& by_name) {
+    if (config_.experts.count == 0) return;
+    config_.experts.are_fused = true;
+    const std::vector<ExpectedTensor> fused = ExpectedTensors(config_);
+    config_.experts.are_fused = std::ranges::any_of(fused, [&](const ExpectedTensor& tensor) {
+      return tensor.role == TensorRole::kFusedExpertDown && by_name.contains(tensor.name);
+    });
+  }
+
   static Status RefuseStrangers(const std::map<std::string, const TensorInfo*>& rest) {
     std::vector<std::string> strangers;
     for (const auto& [name, tensor] : rest) {
@@ -149,89 +151,6 @@ class WeightLoader {
                 "config.json and the weights do not belong together");
   }
 
-  void Allocate() {
-    const std::int64_t hidden = config_.hidden_size;
-    const std::int64_t queries = config_.heads * config_.head_dim;
-    const std::int64_t keys = config_.kv_heads * config_.head_dim;
-    const std::int64_t ups = config_.intermediate_size * (config_.gated_mlp ? 2 : 1);
-    const auto norm = [&](Norm& into) {
-      into.weight = factory_.Empty({hidden});
-      if (config_.norm == NormKind::kLayerNorm) into.bias = factory_.Empty({hidden});
-    };
-    const auto projection = [&](Projection& into, std::int64_t out, std::int64_t in, bool bias) {
-      into.weight = factory_.Empty({out, in});
-      if (bias) into.bias = factory_.Empty({out});
-    };
-    Weights& weights = loaded_.weights;
-    weights.embedding = factory_.Empty({config_.vocab_size, hidden});
-    if (!config_.names.positions.empty()) {
-      weights.positions = factory_.Empty({config_.max_positions, hidden});
-    }
-    weights.layers.resize(static_cast<std::size_t>(config_.layers));
-    for (LayerWeights& layer : weights.layers) {
-      norm(layer.first_norm);
-      projection(layer.qkv, queries + 2 * keys, hidden, config_.qkv_bias);
-      projection(layer.output, hidden, queries, config_.attention_output_bias);
-      norm(layer.second_norm);
-      projection(layer.up, ups, hidden, config_.mlp_bias);
-      projection(layer.down, hidden, config_.intermediate_size, config_.mlp_bias);
-    }
-    norm(weights.final_norm);
-    if (!tied_) weights.head = factory_.Empty({config_.vocab_size, hidden});
-  }
-
-  Slot SlotOf(const ExpectedTensor& expected) {
-    Weights& weights = loaded_.weights;
-    LayerWeights& layer = weights.layers[static_cast<std::size_t>(expected.layer)];
-    const std::int64_t queries = config_.heads * config_.head_dim;
-    const std::int64_t keys = config_.kv_heads * config_.head_dim;
-    const std::int64_t wide = config_.intermediate_size;
-    const auto norm = [&](Norm& of) { return Slot{expected.is_bias ? of.bias : of.weight}; };
-    const auto rows = [&](Projection& of, std::int64_t first, std::int64_t count,
-                          Arrangement arrangement = Arrangement::kAsStored) {
-      if (expected.is_bias && arrangement == Arrangement::kTransposed) {
-        arrangement = Arrangement::kAsStored;
-      }
-      at::Tensor& whole = expected.is_bias ? of.bias : of.weight;
-      return Slot{whole.narrow(0, first, count), arrangement};
-    };
-    const Arrangement stored =
-        config_.transposed_projections ? Arrangement::kTransposed : Arrangement::kAsStored;
-    switch (expected.role) {
-      case TensorRole::kEmbedding:
-        return {weights.embedding};
-      case TensorRole::kPositions:
-        return {weights.positions};
-      case TensorRole::kFirstNorm:
-        return norm(layer.first_norm);
-      case TensorRole::kQuery:
-        return rows(layer.qkv, 0, queries, stored);
-      case TensorRole::kKey:
-        return rows(layer.qkv, queries, keys, stored);
-      case TensorRole::kValue:
-        return rows(layer.qkv, queries + keys, keys, stored);
-      case TensorRole::kFusedQkv:
-        return rows(
-            layer.qkv, 0, queries + 2 * keys,
-            config_.qkv_layout == QkvLayout::kFusedPerHead ? Arrangement::kQkvPerHead : stored);
-      case TensorRole::kAttentionOutput:
-        return rows(layer.output, 0, config_.hidden_size, stored);
-      case TensorRole::kSecondNorm:
-        return norm(layer.second_norm);
-      case TensorRole::kGate:
-        return rows(layer.up, 0, wide, stored);
-      case TensorRole::kUp:
-        return rows(layer.up, config_.gated_mlp ? wide : 0, wide, stored);
-      case TensorRole::kDown:
-        return rows(layer.down, 0, config_.hidden_size, stored);
-      case TensorRole::kFinalNorm:
-        return norm(weights.final_norm);
-      case TensorRole::kHead:
-        break;
-    }
-    return {weights.head};
-  }
-
   Status LoadTensor(const TensorInfo& tensor) {
     const auto expected = expected_.find(&tensor);
     const bool is_used = expected != expected_.end();
@@ -250,8 +169,7 @@ class WeightLoader {
     const at::Tensor stored =
         TensorFactory::HostView(staging_.get(), tensor.shape, TRY(FloatingType(tensor)));
     TRY(RefuseNonFinite(tensor, stored));
-    const Slot slot = SlotOf(expected->second);
-    Arrange(slot, slot.into.is_cuda() ? stored.to(slot.into.device()) : stored);
+    PutTensor(config_, expected->second, stored.to(factory_.device()), loaded_.weights);
     return {};
   }
 
@@ -261,24 +179,6 @@ class WeightLoader {
     return Fail(ErrorKind::kInvalidData,
                 fmt::format("{}: tensor \"{}\" holds NaN or infinity", tensor.file, tensor.name),
                 "the training run has diverged, or the checkpoint is damaged");
-  }
-
-  void Arrange(const Slot& slot, const at::Tensor& stored) const {
-    switch (slot.arrangement) {
-      case Arrangement::kAsStored:
-        slot.into.copy_(stored);
-        return;
-      case Arrangement::kTransposed:
-        slot.into.copy_(stored.t());
-        return;
-      case Arrangement::kQkvPerHead:
-        break;
-    }
-    // Rows [heads, 3, head_dim, …] become [3, heads, head_dim, …].
-    std::vector<std::int64_t> shape = {config_.heads, 3, config_.head_dim};
-    if (stored.dim() == 2) shape.push_back(stored.size(1));
-    const at::Tensor per_head = stored.view(shape).transpose(0, 1);
-    slot.into.view(per_head.sizes()).copy_(per_head);
   }
 
   void KeepForComparison(const TensorInfo& tensor, auto expected) {
@@ -297,7 +197,7 @@ class WeightLoader {
   }
 
   const TensorSource& source_;
-  const ModelConfig& config_;
+  ModelConfig config_;
   const TensorFactory& factory_;
   WeightsHasher hasher_;
   std::map<const TensorInfo*, ExpectedTensor> expected_;

@@ -16,30 +16,43 @@
 namespace couplingd {
 
 struct Norm {
-  at::Tensor weight;  // [hidden]
-  at::Tensor bias;    // [hidden]; undefined where there is none
+  bool exists = false;  // otherwise it changes nothing
+  at::Tensor weight;    // [size], or [heads, head_dim]; undefined where there is none
+  at::Tensor bias;      // likewise
 };
 
 struct Projection {
-  at::Tensor weight;  // [out, in]; undefined once it is packed
+  at::Tensor weight;  // [out, in]; undefined once it is packed, or where there is none
   at::Tensor bias;    // [out]; undefined where there is none
   at::Tensor packed;  // in its place, where packed_linear.h made it
 };
 
+// In place of one MLP: a router and many small gated ones.
+struct ExpertWeights {
+  Projection router;  // [experts, hidden]; undefined in layers with one MLP
+  at::Tensor up;      // [experts, 2 · size, hidden], rows: gate, up
+  at::Tensor down;    // [experts, hidden, size]
+};
+
 struct LayerWeights {
-  Norm first_norm, second_norm;
+  Norm first_norm, attention_output_norm, second_norm, mlp_output_norm;
+  Norm query_norm, key_norm;
   Projection qkv;  // rows: all queries, all keys, all values, each [heads, head_dim]
   Projection output;
   Projection up;  // rows: gate, up where the MLP is gated
   Projection down;
+  ExpertWeights experts;
 };
 
 struct Weights {
-  at::Tensor embedding;  // [vocab, hidden]
-  at::Tensor positions;  // [max_positions, hidden]; undefined without learned positions
+  at::Tensor embedding;   // [vocab, embedding size]
+  Projection project_in;  // embedding size to hidden; undefined where they are the same
+  at::Tensor positions;   // [positions, hidden]; undefined without learned positions
+  Norm embedding_norm;
   std::vector<LayerWeights> layers;
   Norm final_norm;
-  at::Tensor head;  // [vocab, hidden]; the embedding itself where they are tied
+  Projection project_out;  // hidden to embedding size
+  Projection head;         // [vocab, embedding size]; the embedding itself where they are tied
 };
 
 struct LoadedWeights {

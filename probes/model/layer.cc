@@ -1,0 +1,114 @@
+#include "probes/model/layer.h"
+
+#include <ATen/TensorOperators.h>
+
+#include "probes/model/layer_operations.h"
+#include "probes/model/row_tiles.h"
+
+namespace couplingd {
+namespace {
+
+AttentionRule RuleOf(const LayerContext& context, std::size_t index) {
+  const ModelConfig& config = context.config;
+  AttentionRule rule;
+  rule.scale = config.attention_scale;
+  if (config.scale_attention_by_layer) rule.scale /= static_cast<double>(index + 1);
+  rule.softcap = config.attention_softcap;
+  rule.key_bias = context.key_bias;
+  rule.window = config.layer[index].window;
+  return rule;
+}
+
+// heads [rows, heads · head_dim], in place.
+void NormaliseHeads(const ModelConfig& config, const Norm& norm, const at::Tensor& heads) {
+  if (!norm.exists) return;
+  const at::Tensor parts =
+      config.qk_norm == QkNorm::kWhole ? heads : heads.unflatten(1, {-1, config.head_dim});
+  parts.copy_(Normalise(config, norm, parts));
+}
+
+// Queries, keys and values of a tile of rows, normalised and turned, into fused [rows, heads + 2 ·
+// kv_heads, head_dim]. x [rows, hidden] is what the attention reads.
+void ProjectHeads(const LayerContext& context, const LayerWeights& weights, std::size_t index,
+                  const at::Tensor& x, std::int64_t first_row, const at::Tensor& fused) {
+  const ModelConfig& config = context.config;
+  const std::int64_t queries = config.heads * config.head_dim;
+  const std::int64_t keys = config.kv_heads * config.head_dim;
+  const at::Tensor flat = Project(weights.qkv, x);
+  if (config.clip_qkv > 0) flat.clamp_(-config.clip_qkv, config.clip_qkv);
+  NormaliseHeads(config, weights.query_norm, flat.narrow(1, 0, queries));
+  NormaliseHeads(config, weights.key_norm, flat.narrow(1, queries, keys));
+  fused.copy_(flat.view(fused.sizes()));
+  if (config.rotary == Rotary::kNone) return;
+  Rotate(config.rotary, fused.narrow(1, 0, config.heads + config.kv_heads),
+         context.angles[config.layer[index].rope].Rows(first_row, x.size(0)));
+}
+
+// What the attention reads of x.
+at::Tensor AttentionInput(const ModelConfig& config, const LayerWeights& weights,
+                          const at::Tensor& x) {
+  return config.residual == Residual::kAfter ? x : Normalise(config, weights.first_norm, x);
+}
+
+// The rest of the layer for a tile of rows, in place on x. attended: the attention's output.
+void Finish(const LayerContext& context, const LayerWeights& weights, const at::Tensor& attended,
+            at::Tensor x) {
+  const ModelConfig& config = context.config;
+  const auto normalise = [&](const Norm& norm, const at::Tensor& of) {
+    return Normalise(config, norm, of);
+  };
+  const auto mlp = [&](const at::Tensor& of) { return Mlp(config, weights, context.factory, of); };
+  switch (config.residual) {
+    case Residual::kSequential:
+      x.add_(attended);
+      x.add_(normalise(weights.mlp_output_norm, mlp(normalise(weights.second_norm, x))));
+      break;
+    case Residual::kParallel: {
+      const Norm& norm = weights.second_norm.exists ? weights.second_norm : weights.first_norm;
+      const at::Tensor wide = mlp(normalise(norm, x));
+      x.add_(attended).add_(wide);
+      break;
+    }
+    case Residual::kAfter: {
+      const at::Tensor middle = normalise(weights.first_norm, x + attended);
+      x.copy_(normalise(weights.second_norm, middle + mlp(middle)));
+      break;
+    }
+    case Residual::kOfNorms: {
+      const at::Tensor middle =
+          normalise(weights.second_norm, normalise(weights.first_norm, x) + attended);
+      x.copy_(middle + mlp(middle));
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+KeysValues RunLayer(const LayerContext& context, const LayerWeights& weights, std::size_t index,
+                    const std::map<std::int32_t, KeysValues>& kept, at::Tensor& x) {
+  const ModelConfig& config = context.config;
+  const at::Device device = context.factory.device();
+  const std::int64_t rows = x.size(0), heads = config.heads, kv_heads = config.kv_heads;
+  const at::Tensor fused = context.factory.Empty({rows, heads + 2 * kv_heads, config.head_dim});
+  ForEachTile(device, rows, [&](std::int64_t begin, std::int64_t count) {
+    const at::Tensor read = AttentionInput(config, weights, x.narrow(0, begin, count));
+    ProjectHeads(context, weights, index, read, begin, fused.narrow(0, begin, count));
+  });
+  const KeysValues own{fused.narrow(1, heads, kv_heads),
+                       fused.narrow(1, heads + kv_heads, kv_heads)};
+  const at::Tensor of_heads =
+      context.attention.Attend(fused.narrow(1, 0, heads), own, kept, RuleOf(context, index));
+  if (context.hook != nullptr) {
+    context.hook->OnHeads(static_cast<std::int64_t>(index) + 1, of_heads);
+  }
+  ForEachTile(device, rows, [&](std::int64_t begin, std::int64_t count) {
+    const at::Tensor attended =
+        Normalise(config, weights.attention_output_norm,
+                  Project(weights.output, of_heads.narrow(0, begin, count)));
+    Finish(context, weights, attended, x.narrow(0, begin, count));
+  });
+  return own;
+}
+
+}  // namespace couplingd

@@ -1,0 +1,34 @@
+// One layer of a decoder.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "probes/device/factory.h"
+#include "probes/model/attention.h"
+#include "probes/model/config.h"
+#include "probes/model/forward_hook.h"
+#include "probes/model/rotary_table.h"
+#include "probes/model/weights.h"
+
+namespace couplingd {
+
+// What the layers of one pack share.
+struct LayerContext {
+  const ModelConfig& config;
+  const TensorFactory& factory;
+  const PackAttention& attention;
+  std::vector<RotaryAngles> angles;  // one per element of config.ropes
+  at::Tensor key_bias;               // AttentionRule's
+  ForwardHook* hook = nullptr;
+};
+
+// Layer `index`, 0 … layers − 1, replaces x [rows, hidden] by its output. `kept`: keys and values
+// of earlier packs in this layer. Gives those of the pack's rows.
+KeysValues RunLayer(const LayerContext& context, const LayerWeights& weights, std::size_t index,
+                    const std::map<std::int32_t, KeysValues>& kept, at::Tensor& x);
+
+}  // namespace couplingd

@@ -1,0 +1,20 @@
+// Where each tensor of a checkpoint goes in the model's weights.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "probes/device/factory.h"
+#include "probes/model/config.h"
+#include "probes/model/weights.h"
+
+namespace couplingd {
+
+// Room for everything that ExpectedTensors names, on the factory's device in its type. Tied: the
+// head's weight is the embedding.
+Weights AllocateWeights(const ModelConfig& config, const TensorFactory& factory, bool tied);
+
+// Copies a tensor as the file holds it, on the weights' device, to its place.
+void PutTensor(const ModelConfig& config, const ExpectedTensor& expected, const at::Tensor& stored,
+               Weights& weights);
+
+}  // namespace couplingd
