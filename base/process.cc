@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -16,6 +17,8 @@
 
 namespace couplingd {
 namespace {
+
+constexpr int kMostDescriptors = 65536;
 
 struct Pipe {
   FileDescriptor read, write;
@@ -32,6 +35,12 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
   pointers.push_back(nullptr);
   return pointers;
+}
+
+// What libraries opened without O_CLOEXEC, a listening socket above all, stays with the parent.
+void InheritStandardStreamsOnly() {
+  if (::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0) return;
+  for (int fd = 3; fd < kMostDescriptors; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);  // Linux < 5.11
 }
 
 // Runs in the child between fork and exec: async-signal-safe calls only.
@@ -51,6 +60,7 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   if (in >= 0) ::dup2(in, 0);
   if (out >= 0) ::dup2(out, 1);
   if (err >= 0) ::dup2(err, 2);
+  InheritStandardStreamsOnly();
   if (options.working_directory.empty() || ::chdir(options.working_directory.c_str()) == 0) {
     ::execvpe(arguments[0], arguments, environment);
   }

@@ -276,6 +276,11 @@ Status Connection::CopyLogToDatabase() {
   return {};
 }
 
+Status Connection::SyncLog() {
+  const Status copied = CopyLogToDatabase();
+  return sqlite3_errcode(handle_) == SQLITE_FULL ? Status() : copied;
+}
+
 Status Connection::TruncateLog(std::chrono::milliseconds patience) {
   sqlite3_busy_timeout(handle_, static_cast<int>(patience.count()));
   const int code =

@@ -124,6 +124,9 @@ class Connection {
   // Copies what the write-ahead log holds into the database, as far as readers allow without
   // waiting.
   Status CopyLogToDatabase();
+  // All that can be read is on the disk afterwards: the log may end with a commit whose sync failed
+  // before its process died. A disk too full to copy the log is no error; it is synced first.
+  Status SyncLog();
   // The same, and truncates the log; waits at most `patience` for readers, then kConflict.
   Status TruncateLog(std::chrono::milliseconds patience);
 

@@ -30,6 +30,7 @@ Result<std::unique_ptr<HistoryWriter>> HistoryWriter::Open(const std::string& di
   std::unique_ptr<Connection> connection =
       TRY(Connection::Open(JoinPath(directory, kDatabaseName), Connection::Access::kWrite));
   TRY(PrepareSchema(*connection));
+  TRY(connection->SyncLog());
   auto writer = std::make_unique<SqlWriter>(std::move(lock), std::move(connection), clock);
   for (const std::string& remark : remarks) TRY(writer->SaveEvent("warning", "store", remark));
   return writer;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace couplingd {
 namespace {
@@ -67,6 +69,16 @@ TEST(Process, ThatCannotStartIsAnErrorThatNamesTheProgram) {
   ASSERT_FALSE(process);
   EXPECT_EQ(process.error().kind, ErrorKind::kNotFound);
   EXPECT_THAT(process.error().message, testing::HasSubstr("/no/such/program"));
+}
+
+TEST(Process, InheritsNoOpenFileButItsStandardStreams) {
+  const int listening = ::socket(AF_INET, SOCK_STREAM, 0);  // a library's, without SOCK_CLOEXEC
+  const auto output =
+      RunProcess(Shell("test -e /proc/self/fd/" + std::to_string(listening) + " && echo open"), "",
+                 seconds(20));
+  ::close(listening);
+  ASSERT_TRUE(output) << output.error().message;
+  EXPECT_EQ(output->out, "");
 }
 
 TEST(Process, InheritsNoEnvironmentBeyondWhatItIsGiven) {
