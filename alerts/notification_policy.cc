@@ -54,10 +54,6 @@ bool Inhibits(const Source& source, const Alert& alert, const Labels& target) {
          HasEqual(inhibition.equal, source.labels, target);
 }
 
-UnixMillis TransitionTime(const Alert& alert) {
-  return alert.ends_at != 0 ? alert.ends_at : alert.starts_at;
-}
-
 class Policy {
  public:
   Policy(const NotificationState& state, const Config& config, UnixMillis now)
@@ -117,8 +113,8 @@ class Policy {
       const SinkLedger* ledger = LedgerOf(other.name, alert);
       const bool is_first = ledger && ledger->newest_repeat == 0;
       if (!is_first || ledger->newest_sequence != alert.sequence) continue;
-      const bool is_late = ledger->newest_state == "pending" &&
-                           now_ >= TransitionTime(alert) + config_.notify.fallback_after.count();
+      const bool is_late = ledger->newest_state == "pending" && ledger->waits_since > 0 &&
+                           now_ >= ledger->waits_since + config_.notify.fallback_after.count();
       if (ledger->newest_state == "dead" || is_late) return &other;
     }
     return nullptr;

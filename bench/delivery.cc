@@ -153,7 +153,7 @@ class Bench {
         static_cast<long long>(outage.attempts_in_vain), megabytes, outage.fallback_minutes,
         outage.slowest_fallback_minutes, outage.catch_up_minutes);
     const bool holds = outage.figures.violations() == 0 && megabytes <= 100 &&
-                       outage.fallback_minutes >= 0 && outage.fallback_minutes <= 15;
+                       outage.fallback_minutes >= 0 && outage.slowest_fallback_minutes <= 15;
     if (!holds) std::printf("VIOLATED, outage: %s\n", TextOf(outage.figures).c_str());
     return holds;
   }

@@ -11,7 +11,7 @@ Result<SinkLedger> ReadLedger(Statement& row) {
   std::string state;
   row.Read(ledger.sink, ledger.alert_key, ledger.newest_sequence, ledger.newest_repeat,
            ledger.newest_id, ledger.newest_state, ledger.newest_fires, ledger.newest_attempted,
-           ledger.newest_updated_at, ledger.known_sequence, state);
+           ledger.newest_updated_at, ledger.waits_since, ledger.known_sequence, state);
   const std::optional<AlertState> known = ParseAlertState(state);
   if (!known) return UnknownText(fmt::format("alert {}", ledger.alert_key), "state", state);
   ledger.known_state = *known;
@@ -34,8 +34,14 @@ Result<std::vector<Delivery>> SqlReader::Deliveries(const std::string& state) {
 Result<std::vector<SinkLedger>> SqlReader::SinkLedgers() {
   Statement statement = TRY(connection_.Prepare(
       "SELECT d.sink, d.alert_key, d.sequence, d.repeat, d.id, d.state, n.state = 'firing', "
-      "d.attempts > 0 OR d.message <> '', d.updated_at, ifnull(a.sequence, 0), "
-      "ifnull(a.state, 'resolved') "
+      "d.attempts > 0 OR d.message <> '', d.updated_at, "
+      "ifnull((SELECT min(x.at) FROM deliveries w JOIN decisions x ON x.alert_key = w.alert_key "
+      "AND x.sequence = w.sequence AND x.sink = w.sink AND x.is_sent "
+      "WHERE w.sink = d.sink AND w.alert_key = d.alert_key AND w.repeat = 0 "
+      "AND w.state IN ('pending', 'superseded') AND w.id > ifnull((SELECT max(l.id) "
+      "FROM deliveries l WHERE l.sink = d.sink AND l.alert_key = d.alert_key "
+      "AND l.state = 'delivered'), 0)), 0), "
+      "ifnull(a.sequence, 0), ifnull(a.state, 'resolved') "
       "FROM (SELECT max(id) AS newest FROM deliveries GROUP BY sink, alert_key) "
       "JOIN deliveries d ON d.id = newest "
       "JOIN alerts n ON n.key = d.alert_key AND n.sequence = d.sequence "

@@ -140,6 +140,9 @@ struct SinkLedger {
   bool newest_fires = false;      // it says that the alert fires
   bool newest_attempted = false;  // it was, or may have been, on the wire
   UnixMillis newest_updated_at = 0;
+  // When the oldest of the news that it has not acknowledged since its last acknowledgement was put
+  // into the outbox, whatever came after it; repeats do not count. 0 if nothing waits.
+  UnixMillis waits_since = 0;
   // The newest transition that it acknowledged, or a newer firing that it may have heard of
   // although no acknowledgement came; 0 if none. That an end arrived is never taken for granted.
   std::int64_t known_sequence = 0;

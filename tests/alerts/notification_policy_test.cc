@@ -50,6 +50,7 @@ class NotificationPolicy : public ::testing::Test {
     ledger.newest_fires = sequence % 2 == 1;
     ledger.newest_attempted = attempted;
     ledger.newest_updated_at = kNow - 50000;
+    if (state == "pending") ledger.waits_since = kNow - 50000;
     if (state == "delivered" || (attempted && ledger.newest_fires)) {
       ledger.known_sequence = sequence;
       ledger.known_state = sequence % 2 == 1 ? AlertState::kFiring : AlertState::kResolved;
@@ -208,8 +209,11 @@ TEST_F(NotificationPolicy, TellsTheFallbackWhatASinkCouldNotBeTold) {
   EXPECT_EQ(Decide(), (Texts{"ops: sent fired", "pager: held standby"}));
   Told(1, "pending", true);
   EXPECT_EQ(Decide(), Texts{"pager: held standby"});
-  const UnixMillis late = state_.alerts[0].starts_at + 15 * 60000;
+  const UnixMillis late = state_.ledgers[0].waits_since + 15 * 60000;
+  EXPECT_EQ(Decide(late - 1), Texts{"pager: held standby"});
   EXPECT_EQ(Decide(late), Texts{"pager: sent fallback"});
+  state_.ledgers[0].waits_since = kNow - 15 * 60000;  // older news that did not arrive either
+  EXPECT_EQ(Decide(), Texts{"pager: sent fallback"});
   state_.ledgers[0].newest_state = "dead";
   EXPECT_EQ(Decide(), Texts{"pager: sent fallback"});
   state_.ledgers[0].newest_repeat = 1;  // the sink was told before

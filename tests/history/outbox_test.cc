@@ -122,6 +122,31 @@ TEST_F(Outbox, TakesAFiringThatMayHaveArrivedForKnownAndAnEndOnlyOnceItWasAcknow
   EXPECT_EQ(ledger.known_state, AlertState::kResolved);
 }
 
+TEST_F(Outbox, KnowsSinceWhenNewsWaitsHoweverOftenTheAlertChanged) {
+  const auto send = [&](std::int64_t sequence, AlertState state) {
+    Save("k", sequence, state, {"slack"});
+    NotificationDecision decision;
+    decision.at = clock_.Now();
+    decision.alert_key = "k";
+    decision.sequence = sequence;
+    decision.sink = "slack";
+    decision.is_sent = true;
+    decision.reason = fmt::format("because {}", sequence);
+    Must(writer_->SaveDecision(decision));
+  };
+  const auto waits_since = [&] { return Must(writer_->reader().SinkLedgers()).at(0).waits_since; };
+  send(1, AlertState::kFiring);
+  send(2, AlertState::kResolved);
+  send(3, AlertState::kFiring);
+  EXPECT_EQ(waits_since(), kStart + 1);
+  Delivery delivery = Find("slack", "k", 3);
+  delivery.state = "delivered";
+  Must(writer_->SaveDelivery(delivery));
+  EXPECT_EQ(waits_since(), 0);
+  send(4, AlertState::kResolved);
+  EXPECT_EQ(waits_since(), kStart + 4);
+}
+
 TEST_F(Outbox, ReturnsDeliveriesInTheOrderInWhichTheyAreDue) {
   Save("a", 1, AlertState::kFiring, {"slack"});
   Save("b", 1, AlertState::kFiring, {"slack"});
