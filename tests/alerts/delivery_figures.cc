@@ -39,17 +39,35 @@ KnowledgeOfAll Read(const std::vector<Heard>& log, Figures& figures) {
   return all;
 }
 
+// A message of several alerts may come again in parts: it counts as often as that of its news which
+// came again most often.
 void CountRepeats(const std::vector<Heard>& log, std::int64_t crashes, Figures& figures) {
-  std::map<std::pair<std::string, std::string>, bool>
-      heard_before;                             // to whether the newest attempt was acknowledged
-  std::map<std::string, std::int64_t> repeats;  // by sink
+  struct Hearing {
+    bool acknowledged = false;  // at the newest attempt
+    std::int64_t repeats = 0, doubtful = 0;
+  };
+  using News = std::tuple<std::string, std::int64_t, int>;  // key, sequence, repeat
+  std::map<std::pair<std::string, std::string>, std::map<News, Hearing>> messages;  // by sink, id
   for (const Heard& heard : log) {
-    const std::pair message(heard.sink, heard.id);
-    const auto before = heard_before.find(message);
-    if (heard.reached && before != heard_before.end()) {
-      (before->second ? repeats[heard.sink] : figures.doubtful_repeats) += 1;
+    std::map<News, Hearing>& of_message = messages[{heard.sink, heard.id}];
+    for (const Heard::News& news : heard.news) {
+      const News name(news.key, news.sequence, news.repeat);
+      const bool is_new = !of_message.contains(name);
+      if (is_new && !heard.reached) continue;
+      Hearing& hearing = of_message[name];
+      if (!is_new && heard.reached) ++(hearing.acknowledged ? hearing.repeats : hearing.doubtful);
+      hearing.acknowledged = heard.acknowledged;
     }
-    if (heard.reached || before != heard_before.end()) heard_before[message] = heard.acknowledged;
+  }
+  std::map<std::string, std::int64_t> repeats;  // by sink
+  for (const auto& [message, of_message] : messages) {
+    std::int64_t most = 0, most_doubtful = 0;
+    for (const auto& [name, hearing] : of_message) {
+      most = std::max(most, hearing.repeats);
+      most_doubtful = std::max(most_doubtful, hearing.doubtful);
+    }
+    repeats[message.first] += most;
+    figures.doubtful_repeats += most_doubtful;
   }
   for (const auto& [sink, count] : repeats) {
     figures.repeats += count;

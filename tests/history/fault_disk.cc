@@ -244,25 +244,38 @@ void FaultDisk::Restart(bool lose) {
 }
 
 // Each sector ends as it was after some of the writes to it: none, all or a part of them. So does
-// the size.
+// the size. A truncation is journalled: it is there with all that came before it, or neither it
+// nor anything after it is.
 void FaultDisk::LoseSomeOf(const std::string& path, const std::vector<Undo>& writes) {
   const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (file < 0 || writes.empty()) return;
-  const std::uint64_t count = writes.size();
   enum {
     kAllLost,
     kAllKept,
     kTorn
   } const fate = std::array{kAllLost, kAllKept, kTorn, kTorn}[random_() % 4];
+  // All before `floor` is kept, all from `count` on is lost; between them is no truncation.
+  std::uint64_t floor = 0;
+  std::uint64_t count = writes.size();
+  for (std::uint64_t i = 0; fate == kTorn && i < count; ++i) {
+    if (writes[i].size_after >= writes[i].size_before) continue;
+    if (random_() % 2 == 0) {
+      count = i;
+    } else {
+      floor = i + 1;
+    }
+  }
   std::map<std::int64_t, std::uint64_t> kept;  // by sector: so many of the writes reached it
+  const auto draw = [&] {
+    if (fate == kAllLost) return std::uint64_t{0};
+    return fate == kAllKept ? count : floor + random_() % (count - floor + 1);
+  };
   const auto kept_of = [&](std::int64_t sector) {
     const auto [entry, is_new] = kept.emplace(sector, 0);
-    if (is_new) {
-      entry->second = fate == kAllLost ? 0 : fate == kAllKept ? count : random_() % (count + 1);
-    }
+    if (is_new) entry->second = draw();
     return entry->second;
   };
-  for (std::uint64_t i = count; i-- > 0;) {
+  for (std::uint64_t i = writes.size(); i-- > 0;) {
     const Undo& undo = writes[i];
     for (std::int64_t at = undo.offset; at < undo.offset + undo.length;) {
       const std::int64_t end = std::min((at / kSector + 1) * kSector, undo.offset + undo.length);
@@ -279,9 +292,7 @@ void FaultDisk::LoseSomeOf(const std::string& path, const std::vector<Undo>& wri
       at = end;
     }
   }
-  const std::uint64_t reached = fate == kAllLost   ? 0
-                                : fate == kAllKept ? count
-                                                   : random_() % (count + 1);
+  const std::uint64_t reached = draw();
   const std::int64_t size =
       reached == 0 ? writes.front().size_before : writes[reached - 1].size_after;
   (void)!::ftruncate(file, size);
