@@ -35,7 +35,8 @@ struct ExitStatus {
   std::string Text() const;  // "exit code 3", "killed by SIGSEGV"
 };
 
-// A running child; of the caller's open files it has the standard streams alone. The destructor kills and reaps what still runs. Not thread-safe.
+// A running child; of the caller's open files it has the standard streams alone. The destructor
+// kills and reaps what still runs. Not thread-safe.
 class Process {
  public:
   static Result<Process> Start(const ProcessOptions& options);
