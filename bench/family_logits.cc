@@ -13,7 +13,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "probes/checkpoint/hf_directory.h"
+#include "probes/checkpoint/open_checkpoint.h"
 #include "probes/model/decoder.h"
 
 namespace couplingd {
@@ -46,7 +46,7 @@ struct Variant {
   Result<double> Difference(const std::string& config_name, const Place& place,
                             bool plain_attention) const {
     const ModelConfig config = TRY(LoadModelConfig(fmt::format("{}/{}", directory, config_name)));
-    const HfWeights weights = TRY(OpenHfDirectory(directory));
+    const CheckpointWeights weights = TRY(OpenCheckpoint(directory));
     const LoadedDecoder loaded =
         TRY(LoadDecoder(*weights.source, config, place, {.plain_attention = plain_attention}));
     return LargestDifference(TRY(loaded.decoder->Logits(tokens)), logits);
