@@ -8,14 +8,10 @@
 
 #include "alerts/rules.h"
 #include "base/hash.h"
+#include "records/finding_fields.h"
 
 namespace couplingd {
 namespace {
-
-std::string LabelOf(const Finding& finding, const std::string& name) {
-  const auto found = finding.labels.find(name);
-  return found == finding.labels.end() ? "" : found->second;
-}
 
 // True where a rule has a list that names neither.
 bool IsNotListed(const std::map<std::string, std::set<std::string>>& lists, const std::string& rule,

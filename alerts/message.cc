@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "records/finding_fields.h"
+
 namespace couplingd {
 namespace {
 
@@ -19,26 +21,21 @@ std::string ShellWord(const std::string& text) {
   return quoted + "'";
 }
 
-std::string Label(const Finding& finding, const std::string& name) {
-  const auto found = finding.labels.find(name);
-  return found == finding.labels.end() ? "" : found->second;
-}
-
 // "--run NAME" or "--family NAME", whichever the finding is about.
 std::string Selection(const Finding& finding) {
-  const std::string run = Label(finding, "run");
+  const std::string run = LabelOf(finding, "run");
   if (!run.empty()) return "--run " + ShellWord(run);
   return "--family " + ShellWord(finding.run);
 }
 
 std::string CouplingCommand(const Finding& finding) {
   return fmt::format("couplingctl coupling {} --axes {} --over {}", Selection(finding),
-                     ShellWord(Label(finding, "axes")), ShellWord(Label(finding, "over")));
+                     ShellWord(LabelOf(finding, "axes")), ShellWord(LabelOf(finding, "over")));
 }
 
 std::string ForecastCommand(const Finding& finding) {
   return fmt::format("couplingctl forecast {} --axes {}", Selection(finding),
-                     ShellWord(Label(finding, "axes")));
+                     ShellWord(LabelOf(finding, "axes")));
 }
 
 std::string CheckpointsCommand(const Finding& finding) {

@@ -6,22 +6,13 @@
 #include "base/units.h"
 #include "queries/chart.h"
 #include "queries/item_reader.h"
+#include "records/finding_fields.h"
 #include "records/metric_names.h"
 
 namespace couplingd {
 namespace {
 
 constexpr double kNormal975 = 1.959963984540054;
-
-std::string LabelOf(const Finding& finding, const std::string& name) {
-  const auto found = finding.labels.find(name);
-  return found == finding.labels.end() ? "" : found->second;
-}
-
-std::optional<double> ValueOf(const Finding& finding, const std::string& name) {
-  const auto found = finding.values.find(name);
-  return found == finding.values.end() ? std::nullopt : std::optional(found->second);
-}
 
 UnixMillis TransitionTime(const Alert& alert) {
   return alert.state == AlertState::kFiring ? alert.starts_at : alert.ends_at;

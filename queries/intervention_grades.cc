@@ -6,19 +6,10 @@
 #include <set>
 
 #include "coupling/intervention_grade.h"
+#include "records/finding_fields.h"
 
 namespace couplingd {
 namespace {
-
-std::string LabelOf(const Finding& finding, const std::string& name) {
-  const auto found = finding.labels.find(name);
-  return found == finding.labels.end() ? "" : found->second;
-}
-
-std::optional<double> ValueOf(const Finding& finding, const std::string& name) {
-  const auto found = finding.values.find(name);
-  return found == finding.values.end() ? std::nullopt : std::optional(found->second);
-}
 
 bool IsOverScale(const Finding& finding) {
   return LabelOf(finding, "over") == ToString(CouplingOver::kScale);

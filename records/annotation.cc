@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/units.h"
+#include "records/finding_fields.h"
 #include "records/metric_names.h"
 
 namespace couplingd {
@@ -37,16 +38,6 @@ const Field* FindField(std::string_view name) {
   return found == std::end(kFields) ? nullptr : &*found;
 }
 
-std::optional<std::string> LabelOf(const Finding& finding, std::string_view name) {
-  const auto found = finding.labels.find(std::string(name));
-  return found == finding.labels.end() ? std::nullopt : std::optional(found->second);
-}
-
-std::optional<double> ValueOf(const Finding& finding, std::string_view name) {
-  const auto found = finding.values.find(std::string(name));
-  return found == finding.values.end() ? std::nullopt : std::optional(found->second);
-}
-
 std::string TextOf(const Finding& finding, std::string_view name) {
   if (name == "rule") return finding.rule;
   if (name == "run") return finding.run;
@@ -56,7 +47,7 @@ std::string TextOf(const Finding& finding, std::string_view name) {
 
 // Percent where the finding is about a score that is a fraction; counts where it is about N or D.
 std::string ScoreText(double value, const Finding& finding) {
-  const std::string metric = LabelOf(finding, "metric").value_or("");
+  const std::string metric = LabelOf(finding, "metric");
   if (!metric.empty() && IsFractionMetric(metric.substr(metric.rfind('.') + 1))) {
     return fmt::format("{:.1f} %", 100 * value);
   }
@@ -78,9 +69,12 @@ std::string ValueText(const Field& field, double value, const Finding& finding) 
 
 std::string FieldText(const Field& field, const Finding& finding) {
   if (field.kind == Kind::kText) return TextOf(finding, field.name);
-  if (field.kind == Kind::kLabel) return LabelOf(finding, field.name).value_or("unknown");
+  if (field.kind == Kind::kLabel) {
+    const std::string label = LabelOf(finding, std::string(field.name));
+    return label.empty() ? "unknown" : label;
+  }
   const std::string_view key = field.kind == Kind::kSeconds ? "waited_seconds" : field.name;
-  const std::optional<double> value = ValueOf(finding, key);
+  const std::optional<double> value = ValueOf(finding, std::string(key));
   return value ? ValueText(field, *value, finding) : "unknown";
 }
 
