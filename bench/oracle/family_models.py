@@ -48,6 +48,8 @@ gemma = llama_like(hf.GemmaForCausalLM, hf.GemmaConfig, head_dim=6, tie_word_emb
 gemma2 = llama_like(hf.Gemma2ForCausalLM, hf.Gemma2Config, head_dim=6, tie_word_embeddings=True, sliding_window=WINDOW)
 gemma3 = llama_like(hf.Gemma3ForCausalLM, hf.Gemma3TextConfig, head_dim=6, tie_word_embeddings=True,
                     sliding_window=WINDOW)
+gemma4 = llama_like(hf.Gemma4ForCausalLM, hf.Gemma4TextConfig, head_dim=6, global_head_dim=16, tie_word_embeddings=True,
+                    sliding_window=WINDOW, vocab_size_per_layer_input=VOCAB, hidden_size_per_layer_input=0)
 opt = llama_like(hf.OPTForCausalLM, hf.OPTConfig, ffn_dim=28, intermediate_size=REMOVED, tie_word_embeddings=True,
                  **NO_GROUPS)
 neox = llama_like(hf.GPTNeoXForCausalLM, hf.GPTNeoXConfig, hidden_size=32, intermediate_size=24, **NO_GROUPS)
@@ -167,6 +169,13 @@ VARIANTS = {
                                                     sliding_attention=dict(rope_type="default", rope_theta=10000.0))),
     "gemma3_softcap": gemma3(final_logit_softcapping=3.0, attn_logit_softcapping=2.0,
                              layer_types=["full_attention", "sliding_attention"]),
+    "gemma4_layer_inputs": gemma4(num_hidden_layers=6, hidden_size_per_layer_input=6, final_logit_softcapping=3.0),
+    "gemma4_shared_keys": gemma4(num_hidden_layers=5, num_kv_shared_layers=3, use_double_wide_mlp=True,
+                                 hidden_size_per_layer_input=6,
+                                 layer_types=["sliding_attention", "full_attention"] * 2 + ["full_attention"]),
+    "gemma4_experts": gemma4(attention_k_eq_v=True, num_global_key_value_heads=1, enable_moe_block=True, num_experts=4,
+                             top_k_experts=2, moe_intermediate_size=24,
+                             layer_types=["sliding_attention", "full_attention"]),
     "stablelm_sequential": stablelm(),
     "stablelm_parallel": stablelm(use_parallel_residual=True, use_qkv_bias=True),
     "stablelm_qk_norm": stablelm(qk_layernorm=True),
@@ -188,6 +197,9 @@ def randomise(model, seed):
         noise = torch.randn(parameter.shape, generator=generator)
         is_norm = parameter.dim() == 1 and name.endswith("weight")
         parameter.data = 1.0 + 0.2 * noise if is_norm else 0.25 * noise
+    for name, buffer in model.named_buffers():
+        if name.endswith("layer_scalar"):
+            buffer.copy_(0.7 + 0.2 * torch.rand(buffer.shape, generator=generator))
 
 
 def as_v4(config):
@@ -208,6 +220,11 @@ def as_v4(config):
         config["rope_scaling"] = {k: v for k, v in rope.items() if k not in ("rope_theta", "partial_rotary_factor")}
     if config.get("rope_scaling", {}).get("rope_type") == "linear":
         config["rope_scaling"]["type"] = config["rope_scaling"].pop("rope_type")
+    if "per_layer_config" in config:  # transformers 5 spelled it so at first
+        full = next(iter(config.pop("per_layer_config").values()))
+        config["global_head_dim"] = full["head_dim"]
+        if "num_key_value_heads" in full:
+            config["num_global_key_value_heads"] = full["num_key_value_heads"]
     if "dtype" in config:
         config["torch_dtype"] = config.pop("dtype")
     return config

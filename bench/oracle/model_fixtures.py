@@ -21,7 +21,7 @@ gpt2_plain gpt2_exact_gelu gpt2_scaled_by_layer gpt_neox_parallel gpt_neox_seque
 gpt_neo_local gptj_interleaved opt_projected_post_norm bloom_six_heads falcon_groups falcon_alibi_sequential mpt_clipped
 mistral_window mixtral_window qwen2_late_window qwen3_qk_norm qwen3_moe_some_dense olmo_clipped olmo2_norms_after
 olmo3_yarn phi_partial_rotary phi3_longrope_long gemma_one_key_head gemma2_softcap_window gemma3_softcap
-stablelm_qk_norm starcoder2_window""".split()
+gemma4_shared_keys gemma4_experts stablelm_qk_norm starcoder2_window""".split()
 IN_V4 = "llama_rope_llama3 gpt_neox_parallel gemma3_softcap".split()
 
 

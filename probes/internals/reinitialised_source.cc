@@ -41,9 +41,9 @@ class ReinitialisedSource final : public TensorSource {
   std::vector<float> Values(const TensorInfo& tensor) const {
     std::vector<float> values(static_cast<std::size_t>(tensor.Elements()), 0.0f);
     const auto expected = expected_.find(CanonicalTensorName(config_, tensor.name));
-    const bool is_norm = expected != expected_.end() && IsNorm(expected->second.role);
+    const bool is_factor = expected != expected_.end() && IsFactor(expected->second.role);
     if (expected != expected_.end() && expected->second.is_bias) return values;
-    if (is_norm) {
+    if (is_factor) {
       values.assign(values.size(), config_.norm == NormKind::kRmsNormOnePlus ? 0.0f : 1.0f);
       return values;
     }

@@ -18,6 +18,7 @@ constexpr std::int64_t kMaxVocabulary = std::int64_t{1} << 24;
 constexpr std::int64_t kMaxWidth = std::int64_t{1} << 20;
 constexpr std::int64_t kMaxLayers = 4096;
 constexpr std::int64_t kMaxHeads = 4096;
+constexpr std::int64_t kMaxParts = std::int64_t{1} << 20;
 constexpr std::int64_t kMaxPositions = std::int64_t{1} << 28;
 
 struct NamedActivation {
@@ -188,6 +189,29 @@ Status ReadSwitches(const ConfigReader& reader, const Family& family, ModelConfi
   return {};
 }
 
+// What the family's rule left open; and no model of more tensors than memory has room to list.
+Status CompleteLayers(const ConfigReader& reader, ModelConfig& config) {
+  for (LayerConfig& layer : config.layer) {
+    if (layer.kv_heads == 0) layer.kv_heads = config.kv_heads;
+    if (layer.head_dim == 0) layer.head_dim = config.head_dim;
+    if (config.heads % layer.kv_heads != 0) {
+      return BadField(reader.source(), "num_key_value_heads",
+                      fmt::format("is {} in some layer, which does not divide the {} attention "
+                                  "heads",
+                                  layer.kv_heads, config.heads));
+    }
+  }
+  const std::int64_t norms = config.qk_norm == QkNorm::kPerHead ? 2 * config.heads : 0;
+  const std::int64_t parts = config.layers * (3 * config.experts.count + norms);
+  if (parts > kMaxParts) {
+    return Fail(ErrorKind::kUnsupported,
+                fmt::format("{}: {} layers with {} experts or norms of heads each are more than "
+                            "any model has",
+                            reader.source(), config.layers, parts / config.layers));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::string_view> KnownModelTypes() {
@@ -211,6 +235,7 @@ Result<ModelConfig> ParseModelConfig(const JsonValue& json, std::string_view sou
   TRY(ReadSwitches(reader, family, config));
   TRY(ReadRopes(reader, family, config));
   if (family.adjust != nullptr) TRY(family.adjust(reader, config));
+  TRY(CompleteLayers(reader, config));
 
   config.bos_token_id = TRY(reader.TokenIdOrFirst("bos_token_id"));
   config.eos_token_id = TRY(reader.TokenIdOrFirst("eos_token_id"));

@@ -82,10 +82,25 @@ struct Alibi {
 
 // What may differ from layer to layer.
 struct LayerConfig {
+  std::int64_t kv_heads = 0;  // 0 until the family's rule has spoken: ModelConfig's, like the next
+  std::int64_t head_dim = 0;
   std::int64_t intermediate_size = 0;
-  std::int64_t window = 0;   // a token sees so many keys, itself among them; 0: all before it
-  std::size_t rope = 0;      // into ModelConfig::ropes
-  bool has_experts = false;  // a router and experts in place of the one MLP
+  std::int64_t window = 0;       // a token sees so many keys, itself among them; 0: all before it
+  std::size_t rope = 0;          // into ModelConfig::ropes
+  bool has_experts = false;      // a router and experts in place of the one MLP, or beside it
+  bool values_are_keys = false;  // the values are the keys as projected, before norm and rotation
+  std::optional<std::size_t> keys_of;  // an earlier layer, whose keys and values this one reads
+
+  // Rows of the key and of the value projection that the layer has.
+  std::int64_t KeyRows() const { return keys_of ? 0 : kv_heads * head_dim; }
+  std::int64_t ValueRows() const { return values_are_keys ? 0 : KeyRows(); }
+};
+
+// Gemma 4: each layer adds a gated projection of a small vector that follows from the token and
+// from its embedding.
+struct LayerInputs {
+  std::int64_t size = 0;  // of one layer's vector; 0: none
+  std::int64_t vocab_size = 0;
 };
 
 struct Experts {
@@ -93,6 +108,8 @@ struct Experts {
   std::int64_t per_token = 0;
   std::int64_t intermediate_size = 0;
   bool renormalise = false;  // the chosen ones' probabilities to sum 1
+  // Gemma 4: the one MLP stays, the router reads a scaled norm of its own, experts have scales.
+  bool beside_mlp = false;
   // One tensor over all experts for gate and up and one for down, without ".weight", as newer
   // transformers may write them. LoadWeights sets it by what the file holds.
   bool are_fused = false;
@@ -111,6 +128,8 @@ struct TensorNames {
   std::string_view query{}, key{}, value{};  // QkvLayout::kSeparate
   std::string_view fused_qkv{};              // the other layouts
   std::string_view query_norm{}, key_norm{};
+  std::string_view layer_embedding{};  // LayerInputs of the model: [vocab, layers · size]
+  std::string_view layer_projection{}, layer_projection_norm{};
   std::string_view attention_output{};
   std::string_view attention_output_norm{};  // of the sum's new part
   std::string_view second_norm{};
@@ -119,9 +138,14 @@ struct TensorNames {
   std::string_view fused_gate_up{};  // in place of both
   std::string_view down{};
   std::string_view mlp_output_norm{};
+  std::string_view layer_input_gate{}, layer_input_projection{}, layer_input_norm{};
+  std::string_view
+      layer_scale{};  // one number, without ".weight", that multiplies the layer's output
   std::string_view router{}, fused_router{};  // fused: beside experts in one tensor
   std::string_view expert_gate{}, expert_up{}, expert_down{};
   std::string_view fused_expert_gate_up{}, fused_expert_down{};
+  std::string_view router_scale{}, expert_scale{};  // without ".weight"; Experts::beside_mlp only
+  std::string_view mlp_branch_norm{}, expert_input_norm{}, expert_output_norm{};
   std::string_view final_norm{};
   std::string_view project_out{};         // and back
   std::vector<std::string_view> heads{};  // accepted names of the output matrix, without the prefix
@@ -148,6 +172,7 @@ struct ModelConfig {
   QkvLayout qkv_layout = QkvLayout::kSeparate;
   QkNorm qk_norm = QkNorm::kNone;
   bool qk_norm_bias = false;
+  bool value_norm = false;              // values are normalised per head, without a weight
   bool transposed_projections = false;  // weights lie as [in, out]
   bool qkv_bias = false;
   bool attention_output_bias = false;
@@ -165,6 +190,7 @@ struct ModelConfig {
   Rotary rotary = Rotary::kNone;
   std::vector<Rope> ropes;
   Experts experts;
+  LayerInputs layer_inputs;
   std::vector<LayerConfig> layer;  // one per layer
   bool tie_embeddings = false;
 
@@ -179,6 +205,9 @@ enum class TensorRole {
   kProjectIn,
   kPositions,
   kEmbeddingNorm,
+  kLayerEmbedding,
+  kLayerProjection,
+  kLayerProjectionNorm,
   kFirstNorm,
   kQuery,
   kKey,
@@ -200,6 +229,15 @@ enum class TensorRole {
   kExpertDown,
   kFusedExpertGateUp,
   kFusedExpertDown,
+  kRouterScale,
+  kExpertScale,
+  kMlpBranchNorm,
+  kExpertInputNorm,
+  kExpertOutputNorm,
+  kLayerInputGate,
+  kLayerInputProjection,
+  kLayerInputNorm,
+  kLayerScale,
   kFinalNorm,
   kProjectOut,
   kHead,
@@ -215,7 +253,8 @@ struct ExpectedTensor {
   std::int64_t part = 0;  // the expert, or the head of a norm per head
 };
 
-bool IsNorm(TensorRole role);
+// Weights of norms and other factors, which training starts at one.
+bool IsFactor(TensorRole role);
 
 // Reads v4 and v5 spellings. Missing keys take the family's class default. `source` names the file
 // in errors. Impossible sizes are kInvalidData and name the field; a model_type, activation, rotary
@@ -235,6 +274,9 @@ std::int64_t ParameterCount(const ModelConfig& config);
 // …) are stripped, "gamma" and "beta" become "weight" and "bias", the family's prefix is added
 // where it is missing.
 std::string CanonicalTensorName(const ModelConfig& config, std::string_view file_name);
+
+// Keys and values that a layer would have if it did not read those of another.
+bool IsUnusedKeyOrValue(const ModelConfig& config, std::string_view canonical_name);
 
 // Saved buffers that carry no weights: causal masks, rotary frequencies, position ids.
 bool IsKnownBuffer(std::string_view canonical_name);

@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <numbers>
 #include <optional>
 #include <utility>
 
@@ -36,7 +37,12 @@ class TorchDecoder : public Decoder {
         cuda_(place.cuda),
         kernel_(plain_attention ? AttentionKernel::kPlain : AttentionKernelFor(factory_.device())),
         tables_(config_, factory_),
-        kept_(static_cast<std::size_t>(config_.layers)) {}
+        is_source_(static_cast<std::size_t>(config_.layers), false),
+        kept_(static_cast<std::size_t>(config_.layers)) {
+    for (const LayerConfig& layer : config_.layer) {
+      if (layer.keys_of) is_source_[*layer.keys_of] = true;
+    }
+  }
 
   const ModelConfig& config() const override { return config_; }
 
@@ -94,6 +100,7 @@ class TorchDecoder : public Decoder {
 
  private:
   void Forget() {
+    shared_.clear();  // of a pack that failed
     for (auto& layer : kept_) layer.clear();
     known_ = 0;
   }
@@ -152,31 +159,62 @@ class TorchDecoder : public Decoder {
       length = std::max(length, segment.position + segment.end - segment.begin);
     }
     const PackAttention attention(plan, pack_index, factory_, kernel_);
-    const LayerContext context{config_,         factory_,
-                               attention,       tables_.At(positions, length, length),
-                               KeyBias(length), hook_};
-    at::Tensor x = Embed(plan, pack, positions);
-    if (hook_ != nullptr) hook_->OnResidual(0, x);
-    for (std::size_t index = 0; index < weights_.layers.size(); ++index) {
-      const KeysValues own = RunLayer(context, weights_.layers[index], index, kept_[index], x);
-      Keep(plan, pack_index, own, kept_[index]);
-      if (hook_ != nullptr) hook_->OnResidual(static_cast<std::int64_t>(index) + 1, x);
-    }
-    if (hook_ != nullptr) hook_->OnOutput(HeadInput(x), weights_.head.weight);
-    return x;
-  }
-
-  at::Tensor Embed(const ForwardPlan& plan, const ForwardPack& pack,
-                   const at::Tensor& positions) const {
     const at::Tensor ids =
         factory_.TokenIds(std::span(plan.tokens)
                               .subspan(static_cast<std::size_t>(pack.token_begin),
                                        static_cast<std::size_t>(pack.rows())));
-    at::Tensor x = weights_.embedding.index_select(0, ids);
-    if (config_.embedding_scale != 1) {
-      const std::array scale = {static_cast<float>(config_.embedding_scale)};
-      x.mul_(factory_.Values(scale, {1}, factory_.dtype()));
+    at::Tensor x = Embed(ids, positions);
+    const LayerContext context{config_,
+                               factory_,
+                               attention,
+                               tables_.At(positions, length, length),
+                               KeyBias(length),
+                               InputsOfLayers(ids, x),
+                               hook_};
+    if (hook_ != nullptr) hook_->OnResidual(0, x);
+    for (std::size_t index = 0; index < weights_.layers.size(); ++index) {
+      const std::size_t source = config_.layer[index].keys_of.value_or(index);
+      const auto shared = shared_.find(source);
+      const KeysValues own =
+          RunLayer(context, weights_.layers[index], index,
+                   {kept_[source], source == index ? nullptr : &shared->second}, x);
+      if (is_source_[index]) {
+        shared_[index] = own;
+      } else if (source == index) {
+        Keep(plan, pack_index, own, kept_[index]);
+      }
+      if (hook_ != nullptr) hook_->OnResidual(static_cast<std::int64_t>(index) + 1, x);
     }
+    for (const auto& [index, own] : shared_) Keep(plan, pack_index, own, kept_[index]);
+    shared_.clear();
+    if (hook_ != nullptr) hook_->OnOutput(HeadInput(x), weights_.head.weight);
+    return x;
+  }
+
+  // In the compute type, as a tensor of one element.
+  at::Tensor Rounded(double value) const {
+    const std::array values = {static_cast<float>(value)};
+    return factory_.Values(values, {1}, factory_.dtype());
+  }
+
+  // LayerInputs of the rows with these tokens and embeddings: [rows, layers, size].
+  at::Tensor InputsOfLayers(const at::Tensor& ids, const at::Tensor& embedded) const {
+    const std::int64_t size = config_.layer_inputs.size;
+    if (size == 0) return {};
+    const double root = std::sqrt(static_cast<double>(config_.hidden_size));
+    const at::Tensor projected =
+        Project(weights_.layer_projection, embedded).mul_(1 / root).unflatten(1, {-1, size});
+    const at::Tensor of_tokens = weights_.layer_embedding.index_select(0, ids)
+                                     .mul_(Rounded(std::sqrt(static_cast<double>(size))))
+                                     .unflatten(1, {-1, size});
+    return Normalise(config_, weights_.layer_projection_norm, projected)
+        .add_(of_tokens)
+        .mul_(std::numbers::sqrt2 / 2);
+  }
+
+  at::Tensor Embed(const at::Tensor& ids, const at::Tensor& positions) const {
+    at::Tensor x = weights_.embedding.index_select(0, ids);
+    if (config_.embedding_scale != 1) x.mul_(Rounded(config_.embedding_scale));
     if (weights_.project_in.weight.defined()) x = Project(weights_.project_in, x);
     if (weights_.positions.defined()) {
       x.add_(weights_.positions.index_select(0, positions + config_.position_offset));
@@ -288,7 +326,9 @@ class TorchDecoder : public Decoder {
   RotaryTables tables_;
   at::Tensor key_bias_;
   ForwardHook* hook_ = nullptr;
-  std::size_t known_ = 0;  // tokens of the growing text whose keys and values are kept
+  std::size_t known_ = 0;        // tokens of the growing text whose keys and values are kept
+  std::vector<bool> is_source_;  // per layer: a later one reads its keys and values
+  std::map<std::size_t, KeysValues> shared_;              // those of the pack that runs
   std::vector<std::map<std::int32_t, KeysValues>> kept_;  // per layer: segment → keys and values
 };
 

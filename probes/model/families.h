@@ -88,5 +88,6 @@ Family Starcoder2();
 Family Gemma();  // families/gemma.cc
 Family Gemma2();
 Family Gemma3();
+Family Gemma4();  // families/gemma4.cc
 
 }  // namespace couplingd

@@ -20,28 +20,40 @@ AttentionRule RuleOf(const LayerContext& context, std::size_t index) {
 }
 
 // heads [rows, heads · head_dim], in place.
-void NormaliseHeads(const ModelConfig& config, const Norm& norm, const at::Tensor& heads) {
+void NormaliseHeads(const ModelConfig& config, const Norm& norm, std::int64_t head_dim,
+                    const at::Tensor& heads) {
   if (!norm.exists) return;
   const at::Tensor parts =
-      config.qk_norm == QkNorm::kWhole ? heads : heads.unflatten(1, {-1, config.head_dim});
+      config.qk_norm == QkNorm::kWhole ? heads : heads.unflatten(1, {-1, head_dim});
   parts.copy_(Normalise(config, norm, parts));
 }
 
 // Queries, keys and values of a tile of rows, normalised and turned, into fused [rows, heads + 2 ·
-// kv_heads, head_dim]. x [rows, hidden] is what the attention reads.
+// kv_heads, head_dim], or [rows, heads, head_dim] where the layer has no keys. x [rows, hidden] is
+// what the attention reads.
 void ProjectHeads(const LayerContext& context, const LayerWeights& weights, std::size_t index,
                   const at::Tensor& x, std::int64_t first_row, const at::Tensor& fused) {
   const ModelConfig& config = context.config;
-  const std::int64_t queries = config.heads * config.head_dim;
-  const std::int64_t keys = config.kv_heads * config.head_dim;
-  const at::Tensor flat = Project(weights.qkv, x);
+  const LayerConfig& layer = config.layer[index];
+  const std::int64_t queries = config.heads * layer.head_dim, keys = layer.KeyRows();
+  const at::Tensor flat = fused.flatten(1);
+  const at::Tensor projected = Project(weights.qkv, x);
+  flat.narrow(1, 0, projected.size(1)).copy_(projected);
+  if (layer.values_are_keys && keys > 0) {
+    flat.narrow(1, queries + keys, keys).copy_(projected.narrow(1, queries, keys));
+  }
   if (config.clip_qkv > 0) flat.clamp_(-config.clip_qkv, config.clip_qkv);
-  NormaliseHeads(config, weights.query_norm, flat.narrow(1, 0, queries));
-  NormaliseHeads(config, weights.key_norm, flat.narrow(1, queries, keys));
-  fused.copy_(flat.view(fused.sizes()));
+  NormaliseHeads(config, weights.query_norm, layer.head_dim, flat.narrow(1, 0, queries));
+  if (keys > 0) {
+    NormaliseHeads(config, weights.key_norm, layer.head_dim, flat.narrow(1, queries, keys));
+  }
+  if (config.value_norm && keys > 0) {
+    static const Norm kNoWeight = {.exists = true, .weight = {}, .bias = {}};
+    NormaliseHeads(config, kNoWeight, layer.head_dim, flat.narrow(1, queries + keys, keys));
+  }
   if (config.rotary == Rotary::kNone) return;
-  Rotate(config.rotary, fused.narrow(1, 0, config.heads + config.kv_heads),
-         context.angles[config.layer[index].rope].Rows(first_row, x.size(0)));
+  Rotate(config.rotary, fused.narrow(1, 0, config.heads + keys / layer.head_dim),
+         context.angles[layer.rope].Rows(first_row, x.size(0)));
 }
 
 // What the attention reads of x.
@@ -50,14 +62,16 @@ at::Tensor AttentionInput(const ModelConfig& config, const LayerWeights& weights
   return config.residual == Residual::kAfter ? x : Normalise(config, weights.first_norm, x);
 }
 
-// The rest of the layer for a tile of rows, in place on x. attended: the attention's output.
-void Finish(const LayerContext& context, const LayerWeights& weights, const at::Tensor& attended,
-            at::Tensor x) {
+// Attention's output and the MLP for a tile of rows, in place on x.
+void AddParts(const LayerContext& context, const LayerWeights& weights, const at::Tensor& attended,
+              at::Tensor x) {
   const ModelConfig& config = context.config;
   const auto normalise = [&](const Norm& norm, const at::Tensor& of) {
     return Normalise(config, norm, of);
   };
-  const auto mlp = [&](const at::Tensor& of) { return Mlp(config, weights, context.factory, of); };
+  const auto mlp = [&](const at::Tensor& read) {
+    return Mlp(config, weights, context.factory, x, read);
+  };
   switch (config.residual) {
     case Residual::kSequential:
       x.add_(attended);
@@ -86,27 +100,38 @@ void Finish(const LayerContext& context, const LayerWeights& weights, const at::
 }  // namespace
 
 KeysValues RunLayer(const LayerContext& context, const LayerWeights& weights, std::size_t index,
-                    const std::map<std::int32_t, KeysValues>& kept, at::Tensor& x) {
+                    const LayerMemory& memory, at::Tensor& x) {
   const ModelConfig& config = context.config;
+  const LayerConfig& layer = config.layer[index];
   const at::Device device = context.factory.device();
-  const std::int64_t rows = x.size(0), heads = config.heads, kv_heads = config.kv_heads;
-  const at::Tensor fused = context.factory.Empty({rows, heads + 2 * kv_heads, config.head_dim});
+  const std::int64_t rows = x.size(0), heads = config.heads;
+  const std::int64_t kv_heads = memory.shared == nullptr ? layer.kv_heads : 0;
+  const at::Tensor fused = context.factory.Empty({rows, heads + 2 * kv_heads, layer.head_dim});
   ForEachTile(device, rows, [&](std::int64_t begin, std::int64_t count) {
     const at::Tensor read = AttentionInput(config, weights, x.narrow(0, begin, count));
     ProjectHeads(context, weights, index, read, begin, fused.narrow(0, begin, count));
   });
-  const KeysValues own{fused.narrow(1, heads, kv_heads),
-                       fused.narrow(1, heads + kv_heads, kv_heads)};
+  const KeysValues own = memory.shared != nullptr
+                             ? *memory.shared
+                             : KeysValues{fused.narrow(1, heads, kv_heads),
+                                          fused.narrow(1, heads + kv_heads, kv_heads)};
   const at::Tensor of_heads =
-      context.attention.Attend(fused.narrow(1, 0, heads), own, kept, RuleOf(context, index));
+      context.attention.Attend(fused.narrow(1, 0, heads), own, memory.kept, RuleOf(context, index));
   if (context.hook != nullptr) {
     context.hook->OnHeads(static_cast<std::int64_t>(index) + 1, of_heads);
   }
   ForEachTile(device, rows, [&](std::int64_t begin, std::int64_t count) {
+    at::Tensor tile = x.narrow(0, begin, count);
     const at::Tensor attended =
         Normalise(config, weights.attention_output_norm,
                   Project(weights.output, of_heads.narrow(0, begin, count)));
-    Finish(context, weights, attended, x.narrow(0, begin, count));
+    AddParts(context, weights, attended, tile);
+    if (context.layer_inputs.defined()) {
+      const at::Tensor inputs =
+          context.layer_inputs.narrow(0, begin, count).select(1, static_cast<std::int64_t>(index));
+      tile.add_(LayerInput(config, weights, inputs, tile));
+    }
+    if (weights.scale.defined()) tile.mul_(weights.scale);
   });
   return own;
 }

@@ -23,12 +23,19 @@ struct LayerContext {
   const PackAttention& attention;
   std::vector<RotaryAngles> angles;  // one per element of config.ropes
   at::Tensor key_bias;               // AttentionRule's
+  at::Tensor layer_inputs;           // [rows, layers, size]; undefined without LayerInputs
   ForwardHook* hook = nullptr;
 };
 
-// Layer `index`, 0 … layers − 1, replaces x [rows, hidden] by its output. `kept`: keys and values
-// of earlier packs in this layer. Gives those of the pack's rows.
+// Keys and values that a layer attends to.
+struct LayerMemory {
+  const std::map<std::int32_t, KeysValues>& kept;  // of earlier packs
+  const KeysValues* shared = nullptr;  // of the pack's rows, where an earlier layer made them
+};
+
+// Layer `index`, 0 … layers − 1, replaces x [rows, hidden] by its output. Gives the keys and values
+// of the pack's rows.
 KeysValues RunLayer(const LayerContext& context, const LayerWeights& weights, std::size_t index,
-                    const std::map<std::int32_t, KeysValues>& kept, at::Tensor& x);
+                    const LayerMemory& memory, at::Tensor& x);
 
 }  // namespace couplingd

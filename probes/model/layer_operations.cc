@@ -10,12 +10,15 @@
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/topk.h>
 
+#include <cmath>
 #include <optional>
 
 #include "probes/model/packed_linear.h"
 
 namespace couplingd {
 namespace {
+
+const Norm kNoWeight = {.exists = true, .weight = {}, .bias = {}};
 
 at::Tensor Activate(Activation activation, const at::Tensor& x) {
   constexpr double kQuickGeluSlope = 1.702;
@@ -51,13 +54,18 @@ at::Tensor LayerNormalise(const ModelConfig& config, const Norm& norm, const at:
   return norm.bias.defined() ? unit.add_(norm.bias) : unit;
 }
 
-// Each row goes through the experts of its largest probabilities (Shazeer et al., 2017).
+// Each row of x goes through the experts of its largest probabilities (Shazeer et al., 2017), which
+// the router takes from `read`.
 at::Tensor MixExperts(const ModelConfig& config, const ExpertWeights& experts,
-                      const TensorFactory& factory, const at::Tensor& x) {
+                      const TensorFactory& factory, const at::Tensor& read, const at::Tensor& x) {
   const std::int64_t per_token = config.experts.per_token;
-  const at::Tensor router = at::softmax(Project(experts.router, x).to(at::ScalarType::Float), -1);
+  const at::Tensor router =
+      at::softmax(Project(experts.router, read).to(at::ScalarType::Float), -1);
   auto [shares, chosen] = at::topk(router, per_token);
   if (config.experts.renormalise) shares = shares / shares.sum(-1, /*keepdim=*/true);
+  if (experts.expert_scale.defined()) {
+    shares = shares * experts.expert_scale.index_select(0, chosen.flatten()).view(shares.sizes());
+  }
   const at::Tensor flat_shares = shares.flatten().to(x.scalar_type());
   const at::Tensor choices = chosen.to(at::kCPU).contiguous();
   const std::int64_t* choice = choices.const_data_ptr<std::int64_t>();
@@ -90,6 +98,7 @@ at::Tensor Normalise(const ModelConfig& config, const Norm& norm, const at::Tens
   const at::Tensor inverse =
       wide.square().mean(-1, /*keepdim=*/true).add_(config.norm_epsilon).rsqrt_();
   at::Tensor unit = wide * inverse;
+  if (!norm.weight.defined()) return unit.to(x.scalar_type());
   if (config.norm == NormKind::kRmsNorm) return unit.to(x.scalar_type()).mul_(norm.weight);
   const at::Tensor weight = norm.weight.to(at::ScalarType::Float);
   const bool adds_one = config.norm == NormKind::kRmsNormOnePlus;
@@ -104,13 +113,28 @@ at::Tensor Project(const Projection& projection, const at::Tensor& x) {
 }
 
 at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const TensorFactory& factory,
-               const at::Tensor& x) {
-  if (layer.experts.router.weight.defined()) {
-    return MixExperts(config, layer.experts, factory, x);
+               const at::Tensor& x, const at::Tensor& read) {
+  const ExpertWeights& experts = layer.experts;
+  const bool has_experts = experts.router.weight.defined();
+  if (has_experts && !config.experts.beside_mlp) {
+    return MixExperts(config, experts, factory, read, read);
   }
-  const at::Tensor wide = Project(layer.up, x);
-  return Project(layer.down, config.gated_mlp ? Gated(config.activation, wide)
-                                              : Activate(config.activation, wide));
+  const at::Tensor wide = Project(layer.up, read);
+  const at::Tensor one = Project(layer.down, config.gated_mlp ? Gated(config.activation, wide)
+                                                              : Activate(config.activation, wide));
+  if (!has_experts) return one;
+  const double root = 1 / std::sqrt(static_cast<double>(config.hidden_size));
+  const at::Tensor routed = Normalise(config, kNoWeight, x).mul_(experts.router_scale).mul_(root);
+  const at::Tensor mixed =
+      MixExperts(config, experts, factory, routed, Normalise(config, experts.input_norm, x));
+  return Normalise(config, experts.mlp_norm, one) + Normalise(config, experts.output_norm, mixed);
+}
+
+at::Tensor LayerInput(const ModelConfig& config, const LayerWeights& layer,
+                      const at::Tensor& inputs, const at::Tensor& x) {
+  const at::Tensor gate = Activate(config.activation, Project(layer.layer_input_gate, x));
+  return Normalise(config, layer.layer_input_norm,
+                   Project(layer.layer_input_projection, gate * inputs));
 }
 
 at::Tensor SoftCap(double cap, at::Tensor x) {

@@ -15,9 +15,14 @@ at::Tensor Normalise(const ModelConfig& config, const Norm& norm, const at::Tens
 // x [rows, in] to [rows, out].
 at::Tensor Project(const Projection& projection, const at::Tensor& x);
 
-// x [rows, hidden], already normalised: the layer's MLP, or its experts.
+// The layer's MLP, its experts, or both. x [rows, hidden] is the residual stream, `read` the same
+// normalised.
 at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const TensorFactory& factory,
-               const at::Tensor& x);
+               const at::Tensor& x, const at::Tensor& read);
+
+// What Gemma 4 adds behind the MLP. x [rows, hidden], inputs [rows, size] of this layer.
+at::Tensor LayerInput(const ModelConfig& config, const LayerWeights& layer,
+                      const at::Tensor& inputs, const at::Tensor& x);
 
 // cap · tanh(x / cap), in place; x as it is where cap is 0.
 at::Tensor SoftCap(double cap, at::Tensor x);

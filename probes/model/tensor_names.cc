@@ -43,6 +43,7 @@ class TensorList {
     Add(kProjectIn, names_.project_in, {hidden, embedding});
     Add(kPositions, names_.positions, {config_.max_positions + config_.position_offset, hidden});
     AddNorm(kEmbeddingNorm, names_.embedding_norm);
+    AddLayerInputs();
     for (layer_ = 0; layer_ < config_.layers; ++layer_) AddLayer();
     layer_ = 0;
     AddNorm(kFinalNorm, names_.final_norm);
@@ -74,9 +75,19 @@ class TensorList {
     if (has_bias) Add(role, stem, {out}, ".bias", part);
   }
 
-  void AddQkNorm(TensorRole role, std::string_view stem, std::int64_t heads) {
+  void AddLayerInputs() {
+    using enum TensorRole;
+    const std::int64_t size = config_.layer_inputs.size, all = config_.layers * size;
+    if (size == 0) return;
+    Add(kLayerEmbedding, names_.layer_embedding, {config_.layer_inputs.vocab_size, all});
+    Add(kLayerProjection, names_.layer_projection, {all, config_.hidden_size});
+    Add(kLayerProjectionNorm, names_.layer_projection_norm, {size});
+  }
+
+  void AddQkNorm(TensorRole role, std::string_view stem, std::int64_t heads,
+                 std::int64_t head_dim) {
     const std::int64_t tensors = config_.qk_norm == QkNorm::kPerHead ? heads : 1;
-    const std::int64_t size = config_.head_dim * (config_.qk_norm == QkNorm::kWhole ? heads : 1);
+    const std::int64_t size = head_dim * (config_.qk_norm == QkNorm::kWhole ? heads : 1);
     for (std::int64_t part = 0; part < tensors; ++part) {
       Add(role, stem, {size}, ".weight", part);
       if (config_.qk_norm_bias) Add(role, stem, {size}, ".bias", part);
@@ -86,25 +97,24 @@ class TensorList {
   void AddLayer() {
     using enum TensorRole;
     const std::int64_t hidden = config_.hidden_size;
-    const std::int64_t queries = config_.heads * config_.head_dim;
-    const std::int64_t keys = config_.kv_heads * config_.head_dim;
+    const LayerConfig& layer = config_.layer[static_cast<std::size_t>(layer_)];
+    const std::int64_t queries = config_.heads * layer.head_dim;
+    const std::int64_t keys = layer.KeyRows(), values = layer.ValueRows();
     AddNorm(kFirstNorm, names_.first_norm);
     AddProjection(kQuery, names_.query, queries, hidden, config_.qkv_bias);
-    AddProjection(kKey, names_.key, keys, hidden, config_.qkv_bias);
-    AddProjection(kValue, names_.value, keys, hidden, config_.qkv_bias);
-    AddProjection(kFusedQkv, names_.fused_qkv, queries + 2 * keys, hidden, config_.qkv_bias);
+    if (keys > 0) AddProjection(kKey, names_.key, keys, hidden, config_.qkv_bias);
+    if (values > 0) AddProjection(kValue, names_.value, values, hidden, config_.qkv_bias);
+    AddProjection(kFusedQkv, names_.fused_qkv, queries + keys + values, hidden, config_.qkv_bias);
     if (config_.qk_norm != QkNorm::kNone) {
-      AddQkNorm(kQueryNorm, names_.query_norm, config_.heads);
-      AddQkNorm(kKeyNorm, names_.key_norm, config_.kv_heads);
+      AddQkNorm(kQueryNorm, names_.query_norm, config_.heads, layer.head_dim);
+      if (keys > 0) AddQkNorm(kKeyNorm, names_.key_norm, layer.kv_heads, layer.head_dim);
     }
     AddProjection(kAttentionOutput, names_.attention_output, hidden, queries,
                   config_.attention_output_bias);
     AddNorm(kAttentionOutputNorm, names_.attention_output_norm);
     AddNorm(kSecondNorm, names_.second_norm);
-    const LayerConfig& layer = config_.layer[static_cast<std::size_t>(layer_)];
-    if (layer.has_experts) {
-      AddExperts();
-    } else {
+    if (layer.has_experts) AddExperts();
+    if (!layer.has_experts || config_.experts.beside_mlp) {
       const std::int64_t wide = layer.intermediate_size;
       AddProjection(kGate, names_.gate, wide, hidden, config_.mlp_bias);
       AddProjection(kUp, names_.up, wide, hidden, config_.mlp_bias);
@@ -112,12 +122,25 @@ class TensorList {
       AddProjection(kDown, names_.down, hidden, wide, config_.mlp_bias);
     }
     AddNorm(kMlpOutputNorm, names_.mlp_output_norm);
+    if (const std::int64_t size = config_.layer_inputs.size; size > 0) {
+      Add(kLayerInputGate, names_.layer_input_gate, {size, hidden});
+      Add(kLayerInputProjection, names_.layer_input_projection, {hidden, size});
+      AddNorm(kLayerInputNorm, names_.layer_input_norm);
+    }
+    Add(kLayerScale, names_.layer_scale, {1}, "");
   }
 
   void AddExperts() {
     using enum TensorRole;
     const Experts& experts = config_.experts;
     const std::int64_t hidden = config_.hidden_size, wide = experts.intermediate_size;
+    if (experts.beside_mlp) {
+      Add(kRouterScale, names_.router_scale, {hidden}, "");
+      Add(kExpertScale, names_.expert_scale, {experts.count}, "");
+      AddNorm(kMlpBranchNorm, names_.mlp_branch_norm);
+      AddNorm(kExpertInputNorm, names_.expert_input_norm);
+      AddNorm(kExpertOutputNorm, names_.expert_output_norm);
+    }
     if (experts.are_fused) {
       Add(kRouter, names_.fused_router, {experts.count, hidden});
       Add(kFusedExpertGateUp, names_.fused_expert_gate_up, {experts.count, 2 * wide, hidden}, "");
@@ -152,15 +175,23 @@ class TensorList {
 
 }  // namespace
 
-bool IsNorm(TensorRole role) {
+bool IsFactor(TensorRole role) {
   switch (role) {
     case TensorRole::kEmbeddingNorm:
+    case TensorRole::kLayerProjectionNorm:
     case TensorRole::kFirstNorm:
     case TensorRole::kQueryNorm:
     case TensorRole::kKeyNorm:
     case TensorRole::kAttentionOutputNorm:
     case TensorRole::kSecondNorm:
     case TensorRole::kMlpOutputNorm:
+    case TensorRole::kRouterScale:
+    case TensorRole::kExpertScale:
+    case TensorRole::kMlpBranchNorm:
+    case TensorRole::kExpertInputNorm:
+    case TensorRole::kExpertOutputNorm:
+    case TensorRole::kLayerInputNorm:
+    case TensorRole::kLayerScale:
     case TensorRole::kFinalNorm:
       return true;
     default:
@@ -201,6 +232,19 @@ std::string CanonicalTensorName(const ModelConfig& config, std::string_view file
     if (name.starts_with(prefix.substr(end))) return name.insert(0, prefix.substr(0, end));
   }
   return name.insert(0, prefix);
+}
+
+bool IsUnusedKeyOrValue(const ModelConfig& config, std::string_view canonical_name) {
+  const TensorNames& names = config.names;
+  for (std::size_t layer = 0; layer < config.layer.size(); ++layer) {
+    if (!config.layer[layer].keys_of) continue;
+    for (const std::string_view stem : {names.key, names.value, names.key_norm}) {
+      const std::string name = fmt::format(
+          "{}{}.weight", names.prefix, Filled(stem, static_cast<std::int64_t>(layer), /*part=*/0));
+      if (name == canonical_name) return true;
+    }
+  }
+  return false;
 }
 
 bool IsKnownBuffer(std::string_view name) {

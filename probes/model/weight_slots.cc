@@ -24,6 +24,12 @@ class Allocator {
       weights.positions = factory_.Empty({config_.max_positions + config_.position_offset, hidden});
     }
     weights.embedding_norm = HiddenNorm(names_.embedding_norm);
+    if (const LayerInputs& inputs = config_.layer_inputs; inputs.size > 0) {
+      const std::int64_t all = config_.layers * inputs.size;
+      weights.layer_embedding = factory_.Empty({inputs.vocab_size, all});
+      weights.layer_projection = Project(all, hidden, false);
+      weights.layer_projection_norm = {true, factory_.Empty({inputs.size}), {}};
+    }
     for (const LayerConfig& layer : config_.layer) weights.layers.push_back(Layer(layer));
     weights.final_norm = HiddenNorm(names_.final_norm);
     if (!names_.project_out.empty()) weights.project_out = Project(embedding, hidden, false);
@@ -49,10 +55,10 @@ class Allocator {
     return norm;
   }
 
-  Norm NormOfHeads(std::int64_t heads) const {
-    std::vector<std::int64_t> shape = {config_.head_dim};
-    if (config_.qk_norm == QkNorm::kPerHead) shape = {heads, config_.head_dim};
-    if (config_.qk_norm == QkNorm::kWhole) shape = {heads * config_.head_dim};
+  Norm NormOfHeads(std::int64_t heads, std::int64_t head_dim) const {
+    std::vector<std::int64_t> shape = {head_dim};
+    if (config_.qk_norm == QkNorm::kPerHead) shape = {heads, head_dim};
+    if (config_.qk_norm == QkNorm::kWhole) shape = {heads * head_dim};
     Norm norm{.exists = config_.qk_norm != QkNorm::kNone, .weight = {}, .bias = {}};
     if (!norm.exists) return norm;
     norm.weight = factory_.Empty(shape);
@@ -62,29 +68,44 @@ class Allocator {
 
   LayerWeights Layer(const LayerConfig& of) const {
     const std::int64_t hidden = config_.hidden_size;
-    const std::int64_t queries = config_.heads * config_.head_dim;
-    const std::int64_t keys = config_.kv_heads * config_.head_dim;
+    const std::int64_t queries = config_.heads * of.head_dim;
     LayerWeights layer;
     layer.first_norm = HiddenNorm(names_.first_norm);
-    layer.qkv = Project(queries + 2 * keys, hidden, config_.qkv_bias);
-    layer.query_norm = NormOfHeads(config_.heads);
-    layer.key_norm = NormOfHeads(config_.kv_heads);
+    layer.qkv = Project(queries + of.KeyRows() + of.ValueRows(), hidden, config_.qkv_bias);
+    layer.query_norm = NormOfHeads(config_.heads, of.head_dim);
+    if (of.KeyRows() > 0) layer.key_norm = NormOfHeads(of.kv_heads, of.head_dim);
     layer.output = Project(hidden, queries, config_.attention_output_bias);
     layer.attention_output_norm = HiddenNorm(names_.attention_output_norm);
     layer.second_norm = HiddenNorm(names_.second_norm);
     layer.mlp_output_norm = HiddenNorm(names_.mlp_output_norm);
-    if (of.has_experts) {
-      const Experts& experts = config_.experts;
-      const std::int64_t wide = experts.intermediate_size;
-      layer.experts.router = Project(experts.count, hidden, false);
-      layer.experts.up = factory_.Empty({experts.count, 2 * wide, hidden});
-      layer.experts.down = factory_.Empty({experts.count, hidden, wide});
-      return layer;
+    if (const std::int64_t size = config_.layer_inputs.size; size > 0) {
+      layer.layer_input_gate = Project(size, hidden, false);
+      layer.layer_input_projection = Project(hidden, size, false);
+      layer.layer_input_norm = HiddenNorm(names_.layer_input_norm);
     }
+    if (!names_.layer_scale.empty()) layer.scale = factory_.Empty({1});
+    if (of.has_experts) layer.experts = ExpertsOfLayer();
+    if (of.has_experts && !config_.experts.beside_mlp) return layer;
     const std::int64_t wide = of.intermediate_size;
     layer.up = Project(wide * (config_.gated_mlp ? 2 : 1), hidden, config_.mlp_bias);
     layer.down = Project(hidden, wide, config_.mlp_bias);
     return layer;
+  }
+
+  ExpertWeights ExpertsOfLayer() const {
+    const Experts& experts = config_.experts;
+    const std::int64_t hidden = config_.hidden_size, wide = experts.intermediate_size;
+    ExpertWeights weights;
+    weights.router = Project(experts.count, hidden, false);
+    weights.up = factory_.Empty({experts.count, 2 * wide, hidden});
+    weights.down = factory_.Empty({experts.count, hidden, wide});
+    if (!experts.beside_mlp) return weights;
+    weights.router_scale = factory_.Empty({hidden});
+    weights.expert_scale = factory_.Empty({experts.count});
+    weights.mlp_norm = HiddenNorm(names_.mlp_branch_norm);
+    weights.input_norm = HiddenNorm(names_.expert_input_norm);
+    weights.output_norm = HiddenNorm(names_.expert_output_norm);
+    return weights;
   }
 
   const ModelConfig& config_;
@@ -121,6 +142,16 @@ Slot ExpertSlot(const ModelConfig& config, const ExpectedTensor& expected,
       return {experts.up};
     case TensorRole::kFusedExpertDown:
       return {experts.down};
+    case TensorRole::kRouterScale:
+      return {experts.router_scale};
+    case TensorRole::kExpertScale:
+      return {experts.expert_scale};
+    case TensorRole::kMlpBranchNorm:
+      return NormSlot(expected, experts.mlp_norm);
+    case TensorRole::kExpertInputNorm:
+      return NormSlot(expected, experts.input_norm);
+    case TensorRole::kExpertOutputNorm:
+      return NormSlot(expected, experts.output_norm);
     default:
       return {experts.router.weight};
   }
@@ -128,10 +159,9 @@ Slot ExpertSlot(const ModelConfig& config, const ExpectedTensor& expected,
 
 Slot LayerSlot(const ModelConfig& config, const ExpectedTensor& expected,
                const LayerWeights& layer) {
-  const std::int64_t queries = config.heads * config.head_dim;
-  const std::int64_t keys = config.kv_heads * config.head_dim;
-  const std::int64_t wide =
-      config.layer[static_cast<std::size_t>(expected.layer)].intermediate_size;
+  const LayerConfig& of = config.layer[static_cast<std::size_t>(expected.layer)];
+  const std::int64_t queries = config.heads * of.head_dim;
+  const std::int64_t keys = of.KeyRows(), values = of.ValueRows(), wide = of.intermediate_size;
   const Arrangement stored =
       config.transposed_projections ? Arrangement::kTransposed : Arrangement::kAsStored;
   const auto rows = [&](const Projection& of, std::int64_t first, std::int64_t count) {
@@ -145,10 +175,10 @@ Slot LayerSlot(const ModelConfig& config, const ExpectedTensor& expected,
     case TensorRole::kKey:
       return rows(layer.qkv, queries, keys);
     case TensorRole::kValue:
-      return rows(layer.qkv, queries + keys, keys);
+      return rows(layer.qkv, queries + keys, values);
     case TensorRole::kFusedQkv:
       return RowSlot(
-          expected, layer.qkv, 0, queries + 2 * keys,
+          expected, layer.qkv, 0, queries + keys + values,
           config.qkv_layout == QkvLayout::kFusedPerGroup ? Arrangement::kQkvPerGroup : stored);
     case TensorRole::kQueryNorm:
       return NormSlot(expected, layer.query_norm);
@@ -170,6 +200,14 @@ Slot LayerSlot(const ModelConfig& config, const ExpectedTensor& expected,
       return rows(layer.down, 0, config.hidden_size);
     case TensorRole::kMlpOutputNorm:
       return NormSlot(expected, layer.mlp_output_norm);
+    case TensorRole::kLayerInputGate:
+      return {layer.layer_input_gate.weight};
+    case TensorRole::kLayerInputProjection:
+      return {layer.layer_input_projection.weight};
+    case TensorRole::kLayerInputNorm:
+      return NormSlot(expected, layer.layer_input_norm);
+    case TensorRole::kLayerScale:
+      return {layer.scale};
     default:
       return ExpertSlot(config, expected, layer.experts);
   }
@@ -185,6 +223,12 @@ Slot SlotOf(const ModelConfig& config, const ExpectedTensor& expected, const Wei
       return {weights.positions};
     case TensorRole::kEmbeddingNorm:
       return NormSlot(expected, weights.embedding_norm);
+    case TensorRole::kLayerEmbedding:
+      return {weights.layer_embedding};
+    case TensorRole::kLayerProjection:
+      return {weights.layer_projection.weight};
+    case TensorRole::kLayerProjectionNorm:
+      return NormSlot(expected, weights.layer_projection_norm);
     case TensorRole::kFinalNorm:
       return NormSlot(expected, weights.final_norm);
     case TensorRole::kProjectOut:

@@ -117,16 +117,18 @@ class WeightLoader {
   void FindFusedExperts(const std::map<std::string, const TensorInfo*>& by_name) {
     if (config_.experts.count == 0) return;
     config_.experts.are_fused = true;
+    if (config_.names.expert_down.empty()) return;  // never one by one
     const std::vector<ExpectedTensor> fused = ExpectedTensors(config_);
     config_.experts.are_fused = std::ranges::any_of(fused, [&](const ExpectedTensor& tensor) {
       return tensor.role == TensorRole::kFusedExpertDown && by_name.contains(tensor.name);
     });
   }
 
-  static Status RefuseStrangers(const std::map<std::string, const TensorInfo*>& rest) {
+  Status RefuseStrangers(const std::map<std::string, const TensorInfo*>& rest) const {
     std::vector<std::string> strangers;
     for (const auto& [name, tensor] : rest) {
-      if (!IsKnownBuffer(name)) strangers.push_back(tensor->name);
+      if (!IsKnownBuffer(name) && !IsUnusedKeyOrValue(config_, name))
+        strangers.push_back(tensor->name);
     }
     if (strangers.empty()) return {};
     return Fail(ErrorKind::kUnsupported,

@@ -29,19 +29,24 @@ struct Projection {
 
 // In place of one MLP: a router and many small gated ones.
 struct ExpertWeights {
-  Projection router;  // [experts, hidden]; undefined in layers with one MLP
-  at::Tensor up;      // [experts, 2 · size, hidden], rows: gate, up
-  at::Tensor down;    // [experts, hidden, size]
+  Projection router;                       // [experts, hidden]; undefined in layers with one MLP
+  at::Tensor router_scale, expert_scale;   // [hidden], [experts]; Experts::beside_mlp only
+  Norm mlp_norm, input_norm, output_norm;  // likewise
+  at::Tensor up;                           // [experts, 2 · size, hidden], rows: gate, up
+  at::Tensor down;                         // [experts, hidden, size]
 };
 
 struct LayerWeights {
   Norm first_norm, attention_output_norm, second_norm, mlp_output_norm;
   Norm query_norm, key_norm;
-  Projection qkv;  // rows: all queries, all keys, all values, each [heads, head_dim]
+  Projection qkv;  // rows: all queries, then all keys and all values that the layer has
   Projection output;
   Projection up;  // rows: gate, up where the MLP is gated
   Projection down;
   ExpertWeights experts;
+  Projection layer_input_gate, layer_input_projection;  // undefined without LayerInputs
+  Norm layer_input_norm;
+  at::Tensor scale;  // [1]; undefined where there is none
 };
 
 struct Weights {
@@ -49,6 +54,9 @@ struct Weights {
   Projection project_in;  // embedding size to hidden; undefined where they are the same
   at::Tensor positions;   // [positions, hidden]; undefined without learned positions
   Norm embedding_norm;
+  at::Tensor layer_embedding;   // [vocab, layers · size]; undefined without LayerInputs
+  Projection layer_projection;  // hidden to layers · size
+  Norm layer_projection_norm;   // [size]
   std::vector<LayerWeights> layers;
   Norm final_norm;
   Projection project_out;  // hidden to embedding size

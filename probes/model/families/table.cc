@@ -4,9 +4,10 @@ namespace couplingd {
 
 std::span<const Family> Families() {
   static const std::vector<Family> families = {
-      Llama(), Mistral(), Mixtral(), Qwen2(),   Qwen3(), Qwen3Moe(), Olmo(),     Olmo2(),
-      Olmo3(), Gemma(),   Gemma2(),  Gemma3(),  Phi(),   Phi3(),     StableLm(), Starcoder2(),
-      Gpt2(),  GptNeo(),  GptJ(),    GptNeoX(), Opt(),   Bloom(),    Falcon(),   Mpt()};
+      Llama(), Mistral(),  Mixtral(),    Qwen2(),  Qwen3(),  Qwen3Moe(), Olmo(),
+      Olmo2(), Olmo3(),    Gemma(),      Gemma2(), Gemma3(), Gemma4(),   Phi(),
+      Phi3(),  StableLm(), Starcoder2(), Gpt2(),   GptNeo(), GptJ(),     GptNeoX(),
+      Opt(),   Bloom(),    Falcon(),     Mpt()};
   return families;
 }
 
@@ -16,9 +17,6 @@ std::span<const RefusedFamily> RefusedFamilies() {
       {"deepseek_v3",
        "multi-head latent attention (compressed keys and values) and the router that chooses among "
        "groups of experts by a corrected sigmoid are missing"},
-      {"gemma4_text",
-       "embeddings per layer, keys shared between layers and head sizes that differ from layer to "
-       "layer are missing"},
       {"RefinedWeb",
        "it is Falcon's layout from before transformers had it; the keys of "
        "config.json must be those of model_type \"falcon\""},

@@ -154,6 +154,39 @@ TEST(ModelConfig, RefusesLayerTypesThatDoNotFit) {
               HasSubstr("field \"attention_types\""));
 }
 
+TEST(ModelConfig, Gemma4LayersDifferInHeadsAndShareKeys) {
+  const ModelConfig config = Parse(R"({"model_type": "gemma4_text", "num_hidden_layers": 6,
+      "num_kv_shared_layers": 2, "use_double_wide_mlp": true, "attention_k_eq_v": true,
+      "num_global_key_value_heads": 2, "layer_types": ["full_attention", "sliding_attention",
+      "full_attention", "sliding_attention", "sliding_attention", "sliding_attention"]})")
+                                 .value();
+  EXPECT_EQ(config.layer[2].head_dim, 512);
+  EXPECT_EQ(config.layer[2].kv_heads, 2);
+  EXPECT_EQ(config.layer[2].ValueRows(), 0);
+  EXPECT_EQ(config.layer[3].head_dim, 256);
+  EXPECT_EQ(config.layer[3].window, 512);
+  EXPECT_EQ(config.layer[4].keys_of, 3u);
+  EXPECT_EQ(config.layer[4].intermediate_size, 2 * 9216);
+  EXPECT_EQ(config.layer[5].keys_of, 2u);  // the last layer is full, whatever the file says
+  EXPECT_EQ(config.ropes[0].dim, 512);
+  EXPECT_EQ(config.ropes[0].scaling.rotating_pairs, 64);
+  EXPECT_THAT(MessageOf(R"({"model_type": "gemma4_text", "num_kv_shared_layers": 30})"),
+              HasSubstr("field \"num_kv_shared_layers\" is 30, outside 0 to 29"));
+  EXPECT_THAT(MessageOf(R"({"model_type": "gemma4_text", "num_hidden_layers": 3,
+                            "num_kv_shared_layers": 2})"),
+              HasSubstr("leaves layer 2 no earlier layer of its kind"));
+  EXPECT_THAT(MessageOf(R"({"model_type": "gemma4_text", "enable_moe_block": true})"),
+              HasSubstr("num_experts, top_k_experts or moe_intermediate_size is missing"));
+  EXPECT_THAT(MessageOf(R"({"model_type": "gemma4_text", "per_layer_config": {"77": {}}})"),
+              HasSubstr("field \"77\" is not the number of a layer"));
+}
+
+TEST(ModelConfig, RefusesMoreExpertsThanMemoryHasRoomToList) {
+  EXPECT_THAT(MessageOf(R"({"model_type": "mixtral", "num_hidden_layers": 4096,
+                            "num_local_experts": 4096})"),
+              HasSubstr("more than any model has"));
+}
+
 TEST(ModelConfig, EarlyGemmaFilesMeanTheTanhApproximation) {
   const auto activation = [](const std::string& fields) {
     return Parse(R"({"model_type": "gemma")" + fields + "}").value().activation;
