@@ -26,6 +26,7 @@ struct InspectAnswer {
   std::optional<double> tokens;
   std::optional<double> parameters;
   std::optional<int> d_model;
+  bool ephemeral = false;  // the trainer removes it at its next save
 };
 
 Result<InspectAnswer> ParseInspectAnswer(std::string_view json);

@@ -31,6 +31,7 @@ Result<InspectAnswer> ParseInspectAnswer(std::string_view text) {
   answer.step = TRY(FindInt(json, "step", kSource));
   answer.tokens = TRY(FindDouble(json, "tokens", kSource));
   answer.parameters = TRY(FindDouble(json, "parameters", kSource));
+  answer.ephemeral = TRY(FindBool(json, "ephemeral", kSource)).value_or(false);
   if (const auto width = TRY(FindInt(json, "d_model", kSource)))
     answer.d_model = static_cast<int>(*width);
   return answer;

@@ -167,6 +167,9 @@ Status Pipeline::Admit(Watched& watched, const Candidate& candidate, const Inspe
     checkpoint.state = CheckpointState::kRefused;
     checkpoint.reason = answer.reason;
     Report("error", candidate.path, answer.reason);
+  } else if (answer.ephemeral) {
+    checkpoint.state = CheckpointState::kSkipped;
+    checkpoint.reason = "ephemeral: the trainer removes it at its next save";
   } else if (const auto reason = TRY(ScheduleReason(watched.config, run, step))) {
     checkpoint.state = CheckpointState::kSkipped;
     checkpoint.reason = *reason;

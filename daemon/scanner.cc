@@ -23,6 +23,13 @@ UnixMillis ModifiedAt(const struct stat& status) {
   return status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
 }
 
+void Mix(const std::string& file, const struct stat& status, StreamHash& hash,
+         UnixMillis& written_at) {
+  hash.Update(fmt::format("{}:{}:{}:{}.{:09};", file, status.st_ino, status.st_size,
+                          status.st_mtim.tv_sec, status.st_mtim.tv_nsec));
+  written_at = std::max(written_at, ModifiedAt(status));
+}
+
 // Mixes every file below `path` into the hash. Files that vanish meanwhile count as changes of
 // their own.
 Status Fingerprint(const std::string& path, int depth, StreamHash& hash, UnixMillis& written_at) {
@@ -39,9 +46,7 @@ Status Fingerprint(const std::string& path, int depth, StreamHash& hash, UnixMil
       }
       continue;
     }
-    hash.Update(fmt::format("{}:{}:{}:{}.{:09};", file, status.st_ino, status.st_size,
-                            status.st_mtim.tv_sec, status.st_mtim.tv_nsec));
-    written_at = std::max(written_at, ModifiedAt(status));
+    Mix(file, status, hash, written_at);
   }
   return {};
 }
@@ -53,9 +58,12 @@ bool IsModelFileName(std::string_view name) {
          (name.starts_with("pytorch_model") && name.ends_with(".bin"));
 }
 
-bool IsDirectory(const std::string& path) {
+// A directory, or one of the files that are checkpoints themselves.
+bool IsCheckpointNode(const std::string& path) {
   struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  if (::stat(path.c_str(), &status) != 0) return false;
+  return S_ISDIR(status.st_mode) ||
+         (S_ISREG(status.st_mode) && IsFileCheckpointName(BaseName(path)));
 }
 
 struct Named {
@@ -72,7 +80,7 @@ std::vector<Named> CheckpointDirectories(const ScanOptions& options,
     const std::optional<std::int64_t> step = StepOfName(name);
     if (!step || IsIgnoredName(name)) continue;
     const Result<std::string> path = RealPath(JoinPath(options.root, name));
-    if (!path || !IsDirectory(*path)) continue;
+    if (!path || !IsCheckpointNode(*path)) continue;
     if (!options.follow_symlinks && !IsWithin(*path, options.root)) continue;
     found.push_back({*step, *path});
   }
@@ -94,7 +102,15 @@ Result<Candidate> LookAt(const std::string& path) {
   candidate.step = step.value_or(0);
   candidate.step_from_name = step.has_value();
   StreamHash hash;
-  TRY(Fingerprint(candidate.path, 0, hash, candidate.written_at));
+  if (IsFileCheckpointName(BaseName(candidate.path))) {
+    struct stat status {};
+    if (::stat(candidate.path.c_str(), &status) != 0) {
+      return std::unexpected(ErrnoError(errno, "stat", candidate.path));
+    }
+    Mix(candidate.path, status, hash, candidate.written_at);
+  } else {
+    TRY(Fingerprint(candidate.path, 0, hash, candidate.written_at));
+  }
   candidate.fingerprint = hash.Hex();
   return candidate;
 }

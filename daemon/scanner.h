@@ -12,7 +12,7 @@
 
 namespace couplingd {
 
-// A directory that may be a checkpoint.
+// A directory, or one of Composer's files, that may be a checkpoint.
 struct Candidate {
   std::string path;       // resolved
   std::int64_t step = 0;  // from its name; 0 for a bare model directory

@@ -9,6 +9,7 @@ namespace {
 constexpr std::string_view kStepPrefixes[] = {"checkpoint-", "step-", "step_",
                                               "step",        "iter_", "global_step"};
 constexpr std::string_view kUnsharded = "-unsharded";  // OLMo's consolidated twin of a step
+constexpr std::string_view kComposerFile = "-rank0.pt";
 constexpr std::int64_t kLargestStep = std::int64_t{1} << 53;
 
 std::optional<std::int64_t> AllDigits(std::string_view text) {
@@ -25,6 +26,7 @@ std::optional<std::int64_t> ComposerStep(std::string_view name) {
   const std::size_t separator = name.find("-ba");
   if (!name.starts_with("ep") || separator == std::string_view::npos) return std::nullopt;
   if (!AllDigits(name.substr(2, separator - 2))) return std::nullopt;
+  if (name.ends_with(kComposerFile)) name.remove_suffix(kComposerFile.size());
   return AllDigits(name.substr(separator + 3));
 }
 
@@ -39,6 +41,10 @@ std::optional<std::int64_t> StepOfName(std::string_view name) {
     if (const auto step = AllDigits(name.substr(prefix.size()))) return step;
   }
   return std::nullopt;
+}
+
+bool IsFileCheckpointName(std::string_view name) {
+  return name.ends_with(kComposerFile) && ComposerStep(name).has_value();
 }
 
 bool IsIgnoredName(std::string_view name) {

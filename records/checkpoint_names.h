@@ -10,8 +10,12 @@ namespace couplingd {
 
 // The training step of a checkpoint called so: checkpoint-N (Hugging Face Trainer), step-N, step_N
 // and stepN (torchtitan, OLMo, Hub revisions), iter_N (Megatron), global_stepN (DeepSpeed), epE-baN
-// (Composer). Absent for any other name, for one that IsIgnoredName, and for a step beyond 2^53.
+// (Composer; its files epE-baN-rank0.pt too). Absent for any other name, for one that
+// IsIgnoredName, and for a step beyond 2^53.
 std::optional<std::int64_t> StepOfName(std::string_view name);
+
+// True for a name that a checkpoint has which is one file: Composer's epE-baN-rank0.pt.
+bool IsFileCheckpointName(std::string_view name);
 
 // Names of what is still being written or is not meant for others: staging directories (tmp-*,
 // *-tmp, .tmp*, *.tmp,

@@ -192,10 +192,6 @@ def write_hand_made_directories():
     for name, files in {
         "adapter_only": ["adapter_model.safetensors", "adapter_config.json"],
         "pytorch_bin_sharded": ["pytorch_model-00001-of-00002.bin"],
-        "distributed_checkpoint": [".metadata", "__0_0.distcp"],
-        "fsdp_sharded": ["pytorch_model_fsdp_0/.metadata", "trainer_state.json"],
-        "deepspeed": ["global_step4/mp_rank_00_model_states.pt", "latest"],
-        "megatron": ["mp_rank_00/model_optim_rng.pt"],
         "orbax": ["_CHECKPOINT_METADATA", "manifest.ocdbt"],
         "flax": ["flax_model.msgpack"],
         "shards_without_index": ["model-00001-of-00002.safetensors"],

@@ -9,9 +9,8 @@
 namespace couplingd {
 
 // Explains why `names`, the content of `directory`, give no model to read. Recognised by name:
-// adapter-only directories, Distributed Checkpoint, DeepSpeed, Megatron, JAX
-// stores and others are kUnsupported. Shards without their index, or no weights at all, are
-// kInvalidData with `retryable` set: they may still come.
+// adapter-only directories, JAX stores, GGUF and others are kUnsupported. Shards without their
+// index, or no weights at all, are kInvalidData with `retryable` set: they may still come.
 Error ExplainMissingWeights(const std::string& directory, const std::vector<std::string>& names);
 
 }  // namespace couplingd

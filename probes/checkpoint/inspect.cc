@@ -24,11 +24,15 @@ constexpr std::size_t kMaxConfigBytes = 64u << 20;
 
 class Inspector {
  public:
-  Inspector(std::string directory, std::vector<std::string> names, const InspectOptions& options)
-      : directory_(std::move(directory)), names_(std::move(names)), options_(options) {
-    options_.read_roots.push_back(directory_);
-    const std::string name = BaseName(directory_);
-    inspection_.path = directory_;
+  Inspector(std::string path, std::string directory, std::vector<std::string> names,
+            const InspectOptions& options)
+      : path_(std::move(path)),
+        directory_(std::move(directory)),
+        names_(std::move(names)),
+        options_(options) {
+    options_.read_roots.push_back(path_);
+    const std::string name = BaseName(path_);
+    inspection_.path = path_;
     inspection_.layout = options.layout.value_or(LayoutOfName(name));
     inspection_.step = StepOfName(name);
     inspection_.readiness = Readiness::kReady;
@@ -90,8 +94,11 @@ class Inspector {
   }
 
   Status LookAtWeights() {
-    weights_ = TRY(OpenCheckpoint(directory_, {options_.read_roots, options_.limits}));
+    weights_ = TRY(OpenCheckpoint(path_, {options_.read_roots, options_.limits}));
     inspection_.format = weights_.format;
+    inspection_.ephemeral = weights_.ephemeral;
+    inspection_.tokens = weights_.tokens;
+    inspection_.tokens_source = weights_.tokens_source;
     const std::vector<TensorInfo>& tensors = weights_.source->tensors();
     std::map<std::string, std::uint64_t> bytes_of;
     for (const TensorInfo& tensor : tensors) {
@@ -108,7 +115,16 @@ class Inspector {
     }
     inspection_.dtype = most->first;
     signed_files_.insert(signed_files_.end(), weights_.files.begin(), weights_.files.end());
-    return {};
+    return CheckStep();
+  }
+
+  Status CheckStep() {
+    if (!inspection_.step) inspection_.step = weights_.step;
+    if (!weights_.step || *weights_.step == *inspection_.step) return {};
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{} is named for step {}, its trainer's state says {}", path_,
+                            *inspection_.step, *weights_.step),
+                "the files belong to another checkpoint, or it was renamed");
   }
 
   void Count() {
@@ -159,7 +175,7 @@ class Inspector {
   void Sign() {
     std::ranges::sort(signed_files_, {}, &WeightsFile::name);
     StreamHash hash;
-    hash.Update(fmt::format("{}:{}\n", directory_.size(), directory_));
+    hash.Update(fmt::format("{}:{}\n", path_.size(), path_));
     for (const WeightsFile& file : signed_files_) {
       hash.Update(fmt::format("{}:{} {} {} {} {}\n", file.name.size(), file.name, file.stamp.inode,
                               file.stamp.size, file.stamp.mtime_ns, file.header_hash));
@@ -168,8 +184,9 @@ class Inspector {
     inspection_.signature = hash.Hex();
   }
 
-  std::string directory_;
-  std::vector<std::string> names_;  // sorted
+  std::string path_;                // of the checkpoint
+  std::string directory_;           // the same, or the one that its file lies in
+  std::vector<std::string> names_;  // in the checkpoint, sorted
   InspectOptions options_;
   Inspection inspection_;
   ConfigSummary config_;
@@ -196,7 +213,8 @@ Result<Inspection> Inspect(const std::string& directory, const InspectOptions& o
   const std::string real = TRY(RealPath(directory));
   struct stat status {};
   if (::stat(real.c_str(), &status) != 0) return std::unexpected(ErrnoError(errno, "stat", real));
-  if (!S_ISDIR(status.st_mode)) {
+  const bool is_file = S_ISREG(status.st_mode) && IsFileCheckpointName(BaseName(real));
+  if (!S_ISDIR(status.st_mode) && !is_file) {
     return Fail(ErrorKind::kInvalidData, fmt::format("{} is not a directory", directory),
                 "name the directory that holds the checkpoint");
   }
@@ -207,7 +225,8 @@ Result<Inspection> Inspect(const std::string& directory, const InspectOptions& o
         fmt::format("{} leads to {}, outside the directories that may be read", directory, real),
         "add the directory that holds it to the allowed roots");
   }
-  return Inspector(real, TRY(ListDirectory(real)), options).Run();
+  if (is_file) return Inspector(real, DirectoryName(real), {}, options).Run();
+  return Inspector(real, real, TRY(ListDirectory(real)), options).Run();
 }
 
 std::string ToJson(const Inspection& inspection) {
@@ -220,7 +239,7 @@ std::string ToJson(const Inspection& inspection) {
   json.Key("cause");
   inspection.cause ? json.Value(ToString(*inspection.cause)) : json.Null();
   json.Field("step", inspection.step).Field("tokens", inspection.tokens);
-  json.Field("tokens_source", inspection.tokens_source);
+  json.Field("tokens_source", inspection.tokens_source).Field("ephemeral", inspection.ephemeral);
   json.Field("parameters", inspection.parameters);
   json.Field("dtype", inspection.dtype);
   json.Key("dtypes").BeginObject();

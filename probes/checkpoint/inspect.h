@@ -1,5 +1,5 @@
-// Looks at a checkpoint directory: is it complete, which step is it, what is in it. Reads headers
-// and small JSON files, never the weights.
+// Looks at a checkpoint, a directory or one file: is it complete, which step is it, what is in it.
+// Reads headers and small JSON files, never the weights.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +48,7 @@ struct Inspection {
   std::optional<std::int64_t> step;
   std::optional<std::int64_t> tokens;          // as the trainer counted, or as its figures imply
   std::string tokens_source;                   // "num_input_tokens_seen", "total_flos"
+  bool ephemeral = false;                      // the trainer removes it at its next save
   std::optional<std::int64_t> parameters;      // tied output matrix once, buffers not
   std::string dtype;                           // that of most bytes: "BF16"
   std::map<std::string, std::int64_t> dtypes;  // dtype to elements
@@ -68,7 +69,7 @@ Result<Inspection> Inspect(const std::string& directory, const InspectOptions& o
 
 // One JSON object on one line:
 // {"path","layout","format","readiness","reason","hint","cause"|null,"step"|null,"tokens"|null,
-//  "tokens_source","parameters"|null,"dtype","dtypes":{dtype:elements},"model_type",
+//  "tokens_source","ephemeral","parameters"|null,"dtype","dtypes":{dtype:elements},"model_type",
 //  "d_model"|null,"signature","bytes","files":[{"name","bytes"}]}
 std::string ToJson(const Inspection& inspection);
 

@@ -15,32 +15,18 @@ struct ForeignName {
 };
 
 constexpr std::string_view kAdapter = "a PEFT adapter without its base weights (adapter-only)";
-constexpr std::string_view kDcp = "PyTorch Distributed Checkpoint (.distcp)";
-constexpr std::string_view kDeepSpeed = "DeepSpeed ZeRO shards";
-constexpr std::string_view kMegatron = "Megatron-LM";
 constexpr std::string_view kOrbax = "JAX (Orbax, tensorstore)";
 constexpr std::string_view kFlax = "JAX (Flax msgpack)";
 
-constexpr std::array<ForeignName, 22> kForeignNames = {{
+constexpr std::array<ForeignName, 11> kForeignNames = {{
     {"adapter_model*", "", kAdapter},
     {"adapter_config.json", "", kAdapter},
-    {"mp_rank_*", "", kMegatron},
-    {"latest_checkpointed_iteration.txt", "", kMegatron},
-    {"common.pt", "", kMegatron},
-    {"global_step*", "", kDeepSpeed},
-    {"zero_pp_rank_*", "", kDeepSpeed},
-    {"bf16_zero_pp_rank_*", "", kDeepSpeed},
-    {"pytorch_model_fsdp_*", "", kDcp},
-    {".metadata", "", kDcp},
-    {"*", ".distcp", kDcp},
     {"_CHECKPOINT_METADATA", "", kOrbax},
     {"manifest.ocdbt", "", kOrbax},
     {".zarray", "", kOrbax},
     {"zarr.json", "", kOrbax},
     {"flax_model*", ".msgpack", kFlax},
     {"tf_model.h5", "", "TensorFlow weights (tf_model.h5)"},
-    {"lit_model.pth", "", "litgpt weights (lit_model.pth)"},
-    {"model_and_optim", "", "OLMo-core (Distributed Checkpoint)"},
     {"checkpoint_metadata.json", "", "nanotron"},
     {"*", ".gguf", "GGUF"},
     {"consolidated*", ".pth", "original Llama weights (consolidated.pth)"},

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "probes/checkpoint/naming/canonical_names.h"
 #include "probes/internals/reinitialised_source.h"
 #include "probes/worker/frames.h"
 
@@ -27,7 +28,15 @@ std::string WeightsDType(const TensorSource& source) {
 
 Status ModelSession::Open() {
   config_ = TRY(FromOutside(settings_.model_config, ReadModelConfigFile()));
-  weights_ = TRY(OpenCheckpoint(settings_.checkpoint, {.read_roots = settings_.read_roots}));
+  weights_ = TRY(WithCanonicalNames(
+      TRY(OpenCheckpoint(settings_.checkpoint, {.read_roots = settings_.read_roots})),
+      {.model_type = config_.model_type,
+       .layers = config_.layers,
+       .heads = config_.heads,
+       .kv_heads = config_.kv_heads,
+       .head_dim = config_.head_dim,
+       .intermediate_size = config_.intermediate_size,
+       .vocab_size = config_.vocab_size}));
   tensors_ = weights_.source->tensors();
   tokenizer_ = TRY(FromOutside(settings_.tokenizer, LoadTokenizer(settings_.tokenizer)));
   return {};

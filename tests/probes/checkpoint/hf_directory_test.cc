@@ -84,10 +84,6 @@ TEST(HfDirectory, SaysWhatMayStillComeAndWhatWillNot) {
 TEST(HfDirectory, RefusesOtherFormatsByName) {
   const std::vector<std::pair<std::string, std::string>> formats = {
       {"adapter_only", "adapter-only"},
-      {"distributed_checkpoint", "Distributed Checkpoint"},
-      {"fsdp_sharded", "Distributed Checkpoint"},
-      {"deepspeed", "DeepSpeed"},
-      {"megatron", "Megatron"},
       {"orbax", "JAX"},
       {"flax", "JAX"},
   };

@@ -16,7 +16,8 @@ TEST(LayoutNames, DecideWhatProvesCompleteness) {
 }
 
 TEST(LayoutNames, TellForeignFormatsByTheirFiles) {
-  EXPECT_TRUE(ForeignFormatOfName("__3_0.distcp")->contains("Distributed"));
+  EXPECT_TRUE(ForeignFormatOfName("manifest.ocdbt")->contains("JAX"));
+  EXPECT_FALSE(ForeignFormatOfName("__3_0.distcp"));
   EXPECT_TRUE(ForeignFormatOfName("adapter_model.safetensors")->contains("adapter-only"));
   EXPECT_FALSE(ForeignFormatOfName("pytorch_model-00001-of-00009.bin"));
   EXPECT_FALSE(ForeignFormatOfName("model.safetensors"));
