@@ -10,7 +10,7 @@
 #include <locale>
 #include <sstream>
 
-#include "alerts/base64.h"
+#include "base/base64.h"
 #include "base/json.h"
 
 namespace couplingd {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "alerts/base64.h"
 #include "alerts/mail_message.h"
+#include "base/base64.h"
 #include "base/json.h"
 
 namespace couplingd {

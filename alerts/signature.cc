@@ -8,7 +8,7 @@
 #include <optional>
 #include <sstream>
 
-#include "alerts/base64.h"
+#include "base/base64.h"
 
 namespace couplingd {
 namespace {
@@ -16,20 +16,6 @@ namespace {
 constexpr std::string_view kPrefix = "whsec_";
 constexpr std::size_t kFewestBytes = 24;
 constexpr std::size_t kMostBytes = 64;
-
-std::optional<std::string> FromBase64(std::string text) {
-  while (text.size() % 4 != 0) text += '=';
-  std::size_t padding = 0;
-  while (padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  if (text.empty() || padding > 2) return std::nullopt;
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
-}
 
 }  // namespace
 

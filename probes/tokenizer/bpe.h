@@ -37,8 +37,7 @@ class BpeModel {
     std::vector<std::uint64_t> heap;  // rank and position of possible merges, the lowest on top
   };
 
-  // kUnsupported for any other type of model; kInvalidData
-  // where a merge names what is not in the vocabulary.
+  // kInvalidData where a merge names what is not in the vocabulary.
   static Result<BpeModel> Parse(const JsonValue& json, const std::string& where);
 
   // Appends the ids of one piece (valid UTF-8): its characters are joined, lowest merge rank first

@@ -47,15 +47,6 @@ bool IsVersionLine(const JsonValue& merge) {
 }  // namespace
 
 Result<BpeModel> BpeModel::Parse(const JsonValue& json, const std::string& where) {
-  if (!json.IsObject()) {
-    return Fail(ErrorKind::kInvalidData, fmt::format("{} must be an object", where));
-  }
-  // Early files leave the type out, and only BPE has merges.
-  const auto type = TRY(FindString(json, "type", where));
-  if (type ? *type != "BPE" : !FindMember(json, "merges")) {
-    constexpr std::string_view kKnown[] = {"BPE"};
-    return UnknownComponent(type.value_or(""), where, kKnown);
-  }
   BpeModel model;
   model.unknown_token_ = TRY(FindString(json, "unk_token", where));
   model.prefix_ = TRY(FindString(json, "continuing_subword_prefix", where)).value_or("");

@@ -2,8 +2,10 @@
 
 #include <vector>
 
+#include "base/base64.h"
 #include "probes/tokenizer/component.h"
 #include "probes/tokenizer/pattern.h"
+#include "probes/tokenizer/precompiled.h"
 #include "probes/tokenizer/unicode.h"
 
 namespace couplingd {
@@ -76,6 +78,15 @@ class PrependNormalizer final : public TextNormalizer {
   const std::string prefix_;
 };
 
+class PrecompiledNormalizer final : public TextNormalizer {
+ public:
+  explicit PrecompiledNormalizer(PrecompiledTable table) : table_(std::move(table)) {}
+  Result<std::string> Normalize(std::string text) const override { return table_.Apply(text); }
+
+ private:
+  const PrecompiledTable table_;
+};
+
 class NormalizerSequence final : public TextNormalizer {
  public:
   explicit NormalizerSequence(std::vector<NormalizerPointer> steps) : steps_(std::move(steps)) {}
@@ -113,6 +124,13 @@ Result<NormalizerPointer> BuildPrepend(const JsonValue& json, const std::string&
   return std::make_unique<PrependNormalizer>(TRY(GetString(json, "prepend", where)));
 }
 
+Result<NormalizerPointer> BuildPrecompiled(const JsonValue& json, const std::string& where) {
+  const std::string place = where + ".precompiled_charsmap";
+  const auto bytes = FromBase64(TRY(GetString(json, "precompiled_charsmap", where)));
+  if (!bytes) return Fail(ErrorKind::kInvalidData, place + " is not base64");
+  return std::make_unique<PrecompiledNormalizer>(TRY(PrecompiledTable::Parse(*bytes, place)));
+}
+
 Result<NormalizerPointer> BuildSequence(const JsonValue& json, const std::string& where) {
   std::vector<NormalizerPointer> steps;
   for (const auto& [step, place] : TRY(ComponentList(json, "normalizers", where))) {
@@ -130,6 +148,7 @@ constexpr ComponentBuilder<TextNormalizer> kNormalizers[] = {
     {"Strip", BuildStrip},
     {"Replace", BuildReplace},
     {"Prepend", BuildPrepend},
+    {"Precompiled", BuildPrecompiled},
     {"Sequence", BuildSequence},
 };
 

@@ -2,38 +2,29 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "probes/tokenizer/added_tokens.h"
-#include "probes/tokenizer/bpe.h"
 #include "probes/tokenizer/decoder.h"
 #include "probes/tokenizer/normalizer.h"
+#include "probes/tokenizer/overlay.h"
 #include "probes/tokenizer/post_processor.h"
 #include "probes/tokenizer/pre_tokenizer.h"
+#include "probes/tokenizer/sentencepiece_tokenizer.h"
+#include "probes/tokenizer/token_model.h"
 #include "probes/tokenizer/unicode.h"
+#include "probes/tokenizer/word_files.h"
 
 namespace couplingd {
 namespace {
-
-constexpr std::size_t kMaxConfigBytes = 16 << 20;
-constexpr double kInfiniteLength = 1e20;
-
-// What tokenizer_config.json and special_tokens_map.json say about ids and lengths.
-struct TokenizerOverlay {
-  std::optional<std::string> bos;
-  std::optional<std::string> eos;
-  std::optional<std::int64_t> model_max_length;
-};
 
 struct TokenizerParts {
   std::unique_ptr<TextNormalizer> normalizer;
   std::unique_ptr<PreTokenizer> pre_tokenizer;
   std::unique_ptr<PostProcessor> post_processor;
   std::unique_ptr<TokenDecoder> decoder;
-  BpeModel model;
+  TokenModel model;
   AddedTokenMatcher raw_tokens;         // found in the text as it is
   AddedTokenMatcher normalized_tokens;  // found in the normalized text
   Vocabulary all_tokens;                // of the model and the added ones
@@ -53,14 +44,7 @@ class PipelineTokenizer final : public Tokenizer {
       return Fail(ErrorKind::kInvalidData, "the text to encode is not valid UTF-8");
     }
     std::vector<TokenId> ids;
-    BpeModel::Scratch scratch;
-    for (const TextSegment& segment : parts_.raw_tokens.Split(text)) {
-      if (segment.id) {
-        ids.push_back(*segment.id);
-      } else {
-        TRY(EncodeSegment(text, segment.span, scratch, ids));
-      }
-    }
+    TRY(std::visit([&](const auto& model) { return EncodeWith(model, text, ids); }, parts_.model));
     return parts_.post_processor->Apply(std::move(ids), add_special_tokens);
   }
 
@@ -89,9 +73,23 @@ class PipelineTokenizer final : public Tokenizer {
   const std::string& hash() const override { return parts_.hash; }
 
  private:
+  template <typename Model>
+  Status EncodeWith(const Model& model, std::string_view text, std::vector<TokenId>& ids) const {
+    typename Model::Scratch scratch;
+    for (const TextSegment& segment : parts_.raw_tokens.Split(text)) {
+      if (segment.id) {
+        ids.push_back(*segment.id);
+      } else {
+        TRY(EncodeSegment(model, text, segment.span, scratch, ids));
+      }
+    }
+    return {};
+  }
+
   // A stretch without tokens that are found in the raw text.
-  Status EncodeSegment(std::string_view text, TextSpan span, BpeModel::Scratch& scratch,
-                       std::vector<TokenId>& ids) const {
+  template <typename Model>
+  Status EncodeSegment(const Model& model, std::string_view text, TextSpan span,
+                       typename Model::Scratch& scratch, std::vector<TokenId>& ids) const {
     std::string raw(text.substr(span.begin, span.end - span.begin));
     const std::string normalized = TRY(parts_.normalizer->Normalize(std::move(raw)));
     for (const TextSegment& segment : parts_.normalized_tokens.Split(normalized)) {
@@ -105,7 +103,7 @@ class PipelineTokenizer final : public Tokenizer {
       list.starts_input = span.begin == 0 && segment.span.begin == 0;
       TRY(parts_.pre_tokenizer->Apply(list));
       for (std::size_t i = 0; i < list.pieces.size(); ++i) {
-        TRY(parts_.model.Encode(list.At(i), scratch, ids));
+        TRY(model.Encode(list.At(i), scratch, ids));
       }
     }
     return {};
@@ -157,58 +155,10 @@ Status CheckSpecialIds(const PostProcessor& processor, const Vocabulary& vocabul
   return {};
 }
 
-// "bos_token": "<s>" or {"content": "<s>", …}.
-Result<std::optional<std::string>> FindNamedToken(const JsonValue& config, std::string_view key,
-                                                  const std::string& source) {
-  const JsonValue* value = FindMember(config, key);
-  if (value && value->IsObject())
-    return TRY(GetString(*value, "content", source + ": " + std::string(key)));
-  return FindString(config, key, source);
-}
-
-Result<std::optional<std::int64_t>> FindMaxLength(const JsonValue& config,
-                                                  const std::string& source) {
-  const auto length = TRY(FindDouble(config, "model_max_length", source));
-  if (!length || *length > kInfiniteLength) return std::nullopt;
-  // Between the largest count that a double holds exactly and "infinite" no length means anything.
-  if (!(*length >= 1) || *length > 9007199254740992.0 || std::floor(*length) != *length) {
-    return Fail(
-        ErrorKind::kInvalidData,
-        fmt::format("{}: field \"model_max_length\" must be a positive whole number, not {}",
-                    source, *length));
-  }
-  return static_cast<std::int64_t>(*length);
-}
-
-Status ReadOverlay(std::string_view json, const std::string& source, TokenizerOverlay& overlay) {
-  const JsonDocument config = TRY(ParseJson(json, source, {.max_bytes = kMaxConfigBytes}));
-  if (!config.IsObject()) {
-    return Fail(ErrorKind::kInvalidData, fmt::format("{} must be an object", source));
-  }
-  if (!overlay.bos) overlay.bos = TRY(FindNamedToken(config, "bos_token", source));
-  if (!overlay.eos) overlay.eos = TRY(FindNamedToken(config, "eos_token", source));
-  if (!overlay.model_max_length) overlay.model_max_length = TRY(FindMaxLength(config, source));
-  return {};
-}
-
-Result<std::optional<TokenId>> ResolveNamedToken(const std::optional<std::string>& token,
-                                                 const Vocabulary& vocabulary, std::string_view key,
-                                                 const std::string& source) {
-  if (!token) return std::nullopt;
-  if (const auto id = vocabulary.IdOf(*token)) return id;
-  return Fail(
-      ErrorKind::kInvalidData,
-      fmt::format("{}: the configuration names \"{}\" as {}, which is not in the vocabulary",
-                  source, *token, key));
-}
-
 std::string HashContent(std::string_view tokenizer_json, const TokenizerOverlay& overlay) {
   StreamHash hash;
   hash.Update(tokenizer_json);
-  for (const auto& field : {overlay.bos, overlay.eos}) {
-    hash.Update(field ? fmt::format("\n{}:{}", field->size(), *field) : "\n-");
-  }
-  hash.Update(fmt::format("\n{}", overlay.model_max_length.value_or(0)));
+  UpdateHash(hash, overlay);
   return hash.Hex();
 }
 
@@ -238,11 +188,11 @@ Result<std::unique_ptr<Tokenizer>> Build(std::string_view tokenizer_json,
   auto pre_tokenizer = TRY(ParsePreTokenizer(part("pre_tokenizer"), place("pre_tokenizer")));
   auto post_processor = TRY(ParsePostProcessor(part("post_processor"), place("post_processor")));
   auto decoder = TRY(ParseDecoder(part("decoder"), place("decoder")));
-  BpeModel model = TRY(BpeModel::Parse(*model_json, place("model")));
+  TokenModel model = TRY(ParseTokenModel(*model_json, place("model")));
   const auto tokens =
-      TRY(ParseAddedTokens(part("added_tokens"), model.vocabulary(), place("added_tokens")));
+      TRY(ParseAddedTokens(part("added_tokens"), VocabularyOf(model), place("added_tokens")));
   AddedTokenMatcher normalized_tokens = TRY(MatchNormalized(tokens, *normalizer));
-  Vocabulary all_tokens = TRY(WithAddedTokens(model.vocabulary(), tokens, place("added_tokens")));
+  Vocabulary all_tokens = TRY(WithAddedTokens(VocabularyOf(model), tokens, place("added_tokens")));
   TRY(CheckSpecialIds(*post_processor, all_tokens, place("post_processor")));
   const auto bos_id = TRY(ResolveNamedToken(overlay.bos, all_tokens, "bos_token", source));
   const auto eos_id = TRY(ResolveNamedToken(overlay.eos, all_tokens, "eos_token", source));
@@ -265,42 +215,25 @@ Result<std::unique_ptr<Tokenizer>> Build(std::string_view tokenizer_json,
   });
 }
 
-// A missing file gives nothing.
-Result<std::optional<std::string>> ReadOptionalFile(const std::string& path) {
-  auto content = ReadFile(path, kMaxConfigBytes);
-  if (content) return std::move(*content);
-  if (content.error().kind == ErrorKind::kNotFound) return std::nullopt;
-  return std::unexpected(std::move(content).error());
-}
-
-std::unexpected<Error> NoTokenizerFile(const Error& error, const std::string& directory) {
-  std::string hint = "the checkpoint must hold tokenizer.json";
-  const auto names = ListDirectory(directory);
-  for (const std::string& name : names.value_or(std::vector<std::string>{})) {
-    if (name != "tokenizer.model" && name != "vocab.json") continue;
-    hint = fmt::format(
-        "only {} is there: load it with transformers' AutoTokenizer and save_pretrained, "
-        "which writes tokenizer.json",
-        name);
-  }
-  return Fail(ErrorKind::kNotFound, error.message, hint);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& directory) {
+  const TokenizerOverlay overlay = TRY(ReadOverlays(directory));
   const std::string path = JoinPath(directory, "tokenizer.json");
   const auto json = ReadFile(path);
-  if (!json && json.error().kind == ErrorKind::kNotFound)
-    return NoTokenizerFile(json.error(), directory);
-  if (!json) return std::unexpected(json.error());
-  TokenizerOverlay overlay;
-  for (const std::string_view name : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    const std::string overlay_path = JoinPath(directory, name);
-    const auto content = TRY(ReadOptionalFile(overlay_path));
-    if (content) TRY(ReadOverlay(*content, overlay_path, overlay));
+  if (json) return Build(*json, overlay, path);
+  if (json.error().kind != ErrorKind::kNotFound) return std::unexpected(json.error());
+  if (const auto composed = TRY(ComposeTokenizerJson(directory, overlay))) {
+    return Build(*composed, overlay, JoinPath(directory, "vocab.json"));
   }
-  return Build(*json, overlay, path);
+  const std::string model_path = JoinPath(directory, "tokenizer.model");
+  if (const auto model = TRY(ReadOptionalFile(model_path, kMaxSentencePieceBytes))) {
+    return MakeSentencePieceTokenizer(*model, overlay, TRY(ReadConfiguredTokens(directory)),
+                                      model_path);
+  }
+  return Fail(ErrorKind::kNotFound, json.error().message,
+              "the checkpoint must hold tokenizer.json, vocab.json with merges.txt, or "
+              "tokenizer.model; or name a directory that does as the run's tokenizer");
 }
 
 Result<std::unique_ptr<Tokenizer>> ParseTokenizer(std::string_view tokenizer_json,

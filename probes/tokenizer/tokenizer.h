@@ -1,5 +1,5 @@
 // Text to token ids and back, as the file tokenizer.json of a checkpoint
-// says. The reference is the Hugging Face library `tokenizers` on the same
+// says, or an older form of it. The reference is the Hugging Face library `tokenizers` on the same
 // file: ids are equal to what it gives, or the file is refused by name.
 #pragma once
 
@@ -45,9 +45,10 @@ class Tokenizer {
   virtual const std::string& hash() const = 0;
 };
 
-// Reads DIRECTORY/tokenizer.json and, where they are, tokenizer_config.json and
-// special_tokens_map.json. kNotFound where there is no tokenizer.json, kUnsupported for a component
-// that is not known here (it is named), kInvalidData for damage.
+// Reads DIRECTORY/tokenizer.json; where there is none, vocab.json and merges.txt, or else
+// tokenizer.model; and where they are, tokenizer_config.json and special_tokens_map.json.
+// kNotFound where there is none of them, kUnsupported for a component or class of tokenizer that
+// is not known here (it is named), kInvalidData for damage.
 Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& directory);
 
 // The same from memory. `tokenizer_config_json` may be empty. `source` names the input in errors.

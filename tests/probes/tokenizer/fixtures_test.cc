@@ -24,6 +24,7 @@ TEST_P(FixtureTest, GivesTheIdsOfTheReference) {
   ASSERT_EQ(texts_.size(), expected_.Size());
   for (std::size_t i = 0; i < texts_.size(); ++i) {
     const JsonValue& row = expected_[static_cast<rapidjson::SizeType>(i)];
+    if (row.IsNull()) continue;  // the versions of the reference do not agree
     EXPECT_EQ(EncodeOrFail(*tokenizer_, texts_[i]), IdsOf(row["ids"]))
         << "text " << i << ": " << texts_[i];
     const JsonValue* special = FindMember(row, "special_ids");
@@ -36,6 +37,7 @@ TEST_P(FixtureTest, DecodesAsTheReference) {
   for (std::size_t i = 0; i < texts_.size(); ++i) {
     const JsonValue& row = expected_[static_cast<rapidjson::SizeType>(i)];
     // null: what the versions of the reference do not agree on.
+    if (row.IsNull()) continue;
     if (row.HasMember("decoded") && row["decoded"].IsNull()) continue;
     const JsonValue* decoded = FindMember(row, "decoded");
     EXPECT_EQ(Unwrap(tokenizer_->Decode(IdsOf(row["ids"]))), decoded ? TextOf(*decoded) : texts_[i])
@@ -47,7 +49,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, FixtureTest,
                          testing::Values("gpt2", "neox", "llama3", "qwen", "smollm2", "llama2",
                                          "gemma", "metaspace", "metaspace_legacy", "falcon",
                                          "bloom", "o200k", "deepseek", "roberta", "affixes",
-                                         "words", "plain", "demo"),
+                                         "words", "plain", "demo", "unigram", "unigram_bytes",
+                                         "unigram_precompiled", "gpt2_words", "opt_words",
+                                         "qwen_words", "sentencepiece_bpe",
+                                         "sentencepiece_unigram"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

@@ -199,9 +199,47 @@ TEST(LoadTokenizer, SaysWhatIsMissingAndWhatToDo) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, ErrorKind::kNotFound);
   EXPECT_THAT(missing.error().message, HasSubstr("tokenizer.json"));
-  directory.Write("tokenizer.model", "sentencepiece");
-  EXPECT_THAT(LoadTokenizer(directory.path()).error().hint,
-              HasSubstr("only tokenizer.model is there"));
+  EXPECT_THAT(missing.error().hint, HasSubstr("vocab.json with merges.txt, or tokenizer.model"));
+}
+
+TEST(LoadTokenizer, RefusesASentencePieceFileThatIsNone) {
+  const TemporaryDirectory directory;
+  directory.Write("tokenizer.model", "no protocol buffer");
+  const auto refused = LoadTokenizer(directory.path());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kInvalidData);
+  EXPECT_THAT(refused.error().message, HasSubstr("tokenizer.model"));
+}
+
+TEST(LoadTokenizer, SurvivesASentencePieceFileThatIsCutShortAnywhere) {
+  const std::string whole = Unwrap(ReadFile(TokenizerData("sentencepiece_bpe/tokenizer.model")));
+  for (std::size_t size = 0; size < whole.size(); size += 97) {
+    const TemporaryDirectory directory;
+    directory.Write("tokenizer.model", whole.substr(0, size));
+    const auto loaded = LoadTokenizer(directory.path());
+    if (loaded) (void)(*loaded)->Encode("a text", true);
+  }
+}
+
+TEST(LoadTokenizer, RefusesWordsOfAClassThatItDoesNotKnow) {
+  const TemporaryDirectory directory;
+  directory.Write("vocab.json", R"({"a": 0})");
+  directory.Write("merges.txt", "#version: 0.2\n");
+  directory.Write("tokenizer_config.json", R"({"tokenizer_class": "BlenderbotTokenizer"})");
+  const auto refused = LoadTokenizer(directory.path());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kUnsupported);
+  EXPECT_THAT(refused.error().message, HasSubstr("\"BlenderbotTokenizer\""));
+}
+
+TEST(LoadTokenizer, NamesADamagedVocabulary) {
+  const TemporaryDirectory directory;
+  directory.Write("vocab.json", R"({"a": 0)");
+  directory.Write("merges.txt", "");
+  EXPECT_THAT(LoadTokenizer(directory.path()).error().message, HasSubstr("vocab.json"));
+  directory.Write("vocab.json", R"({"a": 0, "b": 1})");
+  directory.Write("merges.txt", "a c\n");
+  EXPECT_THAT(LoadTokenizer(directory.path()).error().message, HasSubstr("merges[0]"));
 }
 
 TEST(LoadTokenizer, NamesADamagedConfiguration) {

@@ -1,0 +1,152 @@
+#include "probes/tokenizer/unigram.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "probes/tokenizer/component.h"
+#include "probes/tokenizer/unicode.h"
+
+namespace couplingd {
+namespace {
+
+constexpr double kUnknownPenalty = 10;
+
+std::uint64_t EdgeKey(std::uint32_t node, char byte) {
+  return static_cast<std::uint64_t>(node) << 8 | static_cast<unsigned char>(byte);
+}
+
+}  // namespace
+
+Result<UnigramModel> UnigramModel::Parse(const JsonValue& json, const std::string& where) {
+  UnigramModel model;
+  model.byte_fallback_ = TRY(GetFlag(json, "byte_fallback", false, where));
+  TRY(model.ParseVocabulary(json, where));
+  const auto unknown = TRY(FindInt(json, "unk_id", where));
+  const bool is_id = unknown && *unknown >= 0 && *unknown <= Vocabulary::kMaxTokenId;
+  if (unknown && (!is_id || !model.vocabulary_.TextOf(static_cast<TokenId>(*unknown)))) {
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{}: unk_id {} is not in the vocabulary", where, *unknown));
+  }
+  if (unknown) model.unknown_id_ = static_cast<TokenId>(*unknown);
+  return model;
+}
+
+Status UnigramModel::ParseVocabulary(const JsonValue& json, const std::string& where) {
+  const JsonValue* list = FindMember(json, "vocab");
+  if (!list || !list->IsArray()) {
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{}: field \"vocab\" must be an array", where));
+  }
+  ends_.push_back(-1);
+  double lowest = 0;
+  for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
+    const JsonValue& entry = (*list)[i];
+    const std::string place = fmt::format("{}.vocab[{}]", where, i);
+    if (!entry.IsArray() || entry.Size() != 2 || !entry[0].IsString() || !entry[1].IsNumber() ||
+        !std::isfinite(entry[1].GetDouble())) {
+      return Fail(ErrorKind::kInvalidData, place + " must be [\"token\", score]");
+    }
+    const std::string_view text(entry[0].GetString(), entry[0].GetStringLength());
+    TRY(vocabulary_.Add(text, i, place));
+    scores_.push_back(entry[1].GetDouble());
+    lowest = i == 0 ? scores_.back() : std::min(lowest, scores_.back());
+    AddToTrie(text, static_cast<TokenId>(i));
+  }
+  unknown_score_ = lowest - kUnknownPenalty;
+  return {};
+}
+
+void UnigramModel::AddToTrie(std::string_view text, TokenId id) {
+  std::uint32_t node = 0;
+  for (const char byte : text) {
+    const auto [edge, is_new] =
+        children_.emplace(EdgeKey(node, byte), static_cast<std::uint32_t>(ends_.size()));
+    if (is_new) ends_.push_back(-1);
+    node = edge->second;
+  }
+  if (node != 0) ends_[node] = id;
+}
+
+Status UnigramModel::Encode(std::string_view piece, Scratch& scratch,
+                            std::vector<TokenId>& ids) const {
+  TRY(FindBestPath(piece, scratch.arrivals));
+  std::vector<std::string_view>& stretches = scratch.stretches;
+  stretches.clear();
+  bool was_unknown = false;
+  for (auto end = static_cast<std::int64_t>(piece.size()); end > 0;) {
+    const Arrival& arrival = scratch.arrivals[end];
+    const bool is_unknown = unknown_id_ && arrival.id == *unknown_id_;
+    if (is_unknown && was_unknown) {
+      const std::string_view after = stretches.back();
+      stretches.back() = piece.substr(arrival.begin, end - arrival.begin + after.size());
+    } else {
+      stretches.push_back(piece.substr(arrival.begin, end - arrival.begin));
+    }
+    was_unknown = is_unknown;
+    end = arrival.begin;
+  }
+  for (auto stretch = stretches.rbegin(); stretch != stretches.rend(); ++stretch) {
+    TRY(AppendIds(*stretch, ids));
+  }
+  return {};
+}
+
+Status UnigramModel::FindBestPath(std::string_view piece, std::vector<Arrival>& arrivals) const {
+  arrivals.assign(piece.size() + 1, Arrival{});
+  const auto arrive = [&](std::size_t begin, std::size_t end, TokenId id, double score) {
+    Arrival& best = arrivals[end];
+    const double sum = arrivals[begin].score + score;
+    if (best.begin < 0 || sum > best.score) {
+      best = {static_cast<std::int64_t>(begin), id, sum};
+    }
+  };
+  for (std::size_t begin = 0; begin < piece.size();) {
+    std::size_t next = begin;
+    NextCodePoint(piece, next);
+    bool is_known = false;
+    std::uint32_t node = 0;
+    for (std::size_t at = begin; at < piece.size(); ++at) {
+      const auto edge = children_.find(EdgeKey(node, piece[at]));
+      if (edge == children_.end()) break;
+      node = edge->second;
+      if (ends_[node] < 0) continue;
+      arrive(begin, at + 1, ends_[node], scores_[ends_[node]]);
+      is_known = is_known || at + 1 == next;
+    }
+    if (!is_known) {
+      if (!unknown_id_) {
+        return Fail(ErrorKind::kInvalidData,
+                    fmt::format("\"{}\" is not in the vocabulary, and there is no unknown token "
+                                "that could stand for it",
+                                piece.substr(begin, next - begin)));
+      }
+      arrive(begin, next, *unknown_id_, unknown_score_);
+    }
+    begin = next;
+  }
+  return {};
+}
+
+Status UnigramModel::AppendIds(std::string_view stretch, std::vector<TokenId>& ids) const {
+  if (const auto id = vocabulary_.IdOf(stretch)) {
+    ids.push_back(*id);
+    return {};
+  }
+  if (byte_fallback_) {
+    std::vector<TokenId> bytes;
+    for (const unsigned char byte : stretch) {
+      const auto id = vocabulary_.IdOf(fmt::format("<0x{:02X}>", byte));
+      if (id) bytes.push_back(*id);
+    }
+    if (bytes.size() == stretch.size()) {
+      ids.insert(ids.end(), bytes.begin(), bytes.end());
+      return {};
+    }
+  }
+  ids.push_back(*unknown_id_);
+  return {};
+}
+
+}  // namespace couplingd

@@ -1,0 +1,60 @@
+// The most probable cut of a piece into tokens that each have a log-probability: the field "model"
+// of type "Unigram". Kudo, Subword Regularization, 2018 (arXiv:1804.10959), section 3.2.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "probes/tokenizer/vocabulary.h"
+
+namespace couplingd {
+
+// Immutable after loading; Encode may be called from any number of threads, each with its own
+// Scratch.
+class UnigramModel {
+ public:
+  // The best path that ends at one byte of the piece.
+  struct Arrival {
+    std::int64_t begin = -1;  // of its last token; -1: no path ends here
+    TokenId id = -1;          // of its last token
+    double score = 0;         // summed
+  };
+  struct Scratch {
+    std::vector<Arrival> arrivals;
+    std::vector<std::string_view> stretches;
+  };
+
+  // kInvalidData for scores that are no numbers.
+  static Result<UnigramModel> Parse(const JsonValue& json, const std::string& where);
+
+  // Appends the ids of one piece (valid UTF-8). Of cuts with equal scores the one whose last token
+  // is longer wins. A character that is no token counts as the unknown one, ten below the lowest
+  // score; neighbouring unknown ones are one stretch, which is spelled in bytes where the model has
+  // them. kInvalidData where there is an unknown character and no unknown token.
+  Status Encode(std::string_view piece, Scratch& scratch, std::vector<TokenId>& ids) const;
+
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+
+ private:
+  Status ParseVocabulary(const JsonValue& json, const std::string& where);
+  void AddToTrie(std::string_view text, TokenId id);
+  Status FindBestPath(std::string_view piece, std::vector<Arrival>& arrivals) const;
+  Status AppendIds(std::string_view stretch, std::vector<TokenId>& ids) const;
+
+  // Constant after Parse.
+  Vocabulary vocabulary_;
+  std::vector<double> scores_;  // by id
+  double unknown_score_ = 0;
+  std::optional<TokenId> unknown_id_;
+  bool byte_fallback_ = false;
+  boost::unordered_flat_map<std::uint64_t, std::uint32_t> children_;  // of node and byte
+  std::vector<TokenId> ends_;  // by node: the token that ends there, -1 if none; node 0 is the root
+};
+
+}  // namespace couplingd
