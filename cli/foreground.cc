@@ -109,7 +109,7 @@ void ForegroundOptions::AddTo(CLI::App& verb) {
   verb.add_option("--timeout", timeout, "Longest time, such as 2h");
   verb.add_option("--model-config", model_config, "config.json, where the checkpoint carries none");
   verb.add_option("--tokenizer", tokenizer,
-                  "Directory with tokenizer.json, where the checkpoint carries none");
+                  "Directory with the tokenizer, where the checkpoint carries none");
   verb.add_option("--read-root", read_roots,
                   "Directory that links in the checkpoint may lead into (repeatable)");
   verb.add_option("--probe", probe, "couplingd-probe; by default the one beside this program");

@@ -115,7 +115,7 @@ const Table<RunConfig>& RunTable() {
       PathKey("model_config", &RunConfig::model_config,
               "config.json to use where checkpoints carry none. Empty: none."),
       PathKey("tokenizer", &RunConfig::tokenizer,
-              "Directory with tokenizer.json to use where checkpoints carry none. Empty: none."),
+              "Directory with the tokenizer to use where checkpoints carry none. Empty: none."),
       CountKey("tokens_per_step", &RunConfig::tokens_per_step,
                "Tokens per training step (batch x sequence length), such as 2097152 or 2M. null: "
                "from the "

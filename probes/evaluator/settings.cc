@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/files.h"
@@ -11,7 +12,7 @@ namespace couplingd {
 namespace {
 
 constexpr std::string_view kSource = "request";
-constexpr std::string_view kTokenizerFile = "tokenizer.json";
+constexpr std::string_view kTokenizerFiles[] = {"tokenizer.json", "tokenizer.model", "vocab.json"};
 
 Result<std::vector<std::string>> Texts(const JsonValue& request, std::string_view field) {
   std::vector<std::string> texts;
@@ -74,7 +75,7 @@ Result<EvaluationSettings> ParseEvaluationSettings(std::string_view request_json
     settings.model_config = JoinPath(settings.checkpoint, "config.json");
   }
   settings.tokenizer = TRY(FindString(request, "tokenizer", kSource)).value_or(settings.checkpoint);
-  if (BaseName(settings.tokenizer) == kTokenizerFile) {
+  if (std::ranges::count(kTokenizerFiles, BaseName(settings.tokenizer)) > 0) {
     settings.tokenizer = DirectoryName(settings.tokenizer);
   }
   settings.internals = TRY(FindBool(request, "internals", kSource)).value_or(false);
