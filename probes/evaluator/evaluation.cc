@@ -8,18 +8,21 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/hash.h"
 #include "history/score_file.h"
 #include "probes/benchmark/metrics.h"
 #include "probes/benchmark/samples.h"
 #include "probes/evaluator/internals_task.h"
 #include "probes/evaluator/packs.h"
 #include "probes/scoring/planner.h"
+#include "probes/scoring/score_log.h"
 #include "probes/scoring/scorer.h"
 
 namespace couplingd {
 namespace {
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(200);
+constexpr int kSmallestBudget = 256;  // below it weights are read more than they are used
 
 struct PackResult {
   std::string name;
@@ -119,9 +122,36 @@ class Evaluator {
   }
 
   Status MakePlans() {
-    plan_ = TRY(PlanScoring(requests_, session_.TokenBudget()));
+    const int budget = session_.TokenBudget();
+    plan_ = TRY(PlanScoring(requests_, budget));
+    TRY(FitIntoMemory(budget));
     session_.EndStep("plan");
     return {};
+  }
+
+  // Halves the token budget until the plan fits.
+  Status FitIntoMemory(const int wanted) {
+    const std::optional<std::int64_t> cap = session_.MemoryCap();
+    if (!cap) return {};
+    int budget = wanted;
+    MemoryEstimate needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
+    while (needs.Peak() > *cap && budget / 2 >= kSmallestBudget) {
+      budget /= 2;
+      plan_ = TRY(PlanScoring(requests_, budget));
+      needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
+    }
+    if (needs.Peak() > *cap) {
+      return Fail(ErrorKind::kExhausted,
+                  fmt::format("there is not enough memory: of {} MiB it would take {}", *cap >> 20,
+                              needs.Text()),
+                  "raise evaluation.memory_limit, free memory, or compute in bf16 on a GPU",
+                  /*retryable=*/true);
+    }
+    if (budget == wanted) return {};
+    return session_.Note(
+        "memory", fmt::format("{} tokens are forwarded at once instead of {}, to fit into {} "
+                              "MiB: {}",
+                              budget, wanted, *cap >> 20, needs.Text()));
   }
 
   Status Score() {
@@ -133,12 +163,24 @@ class Evaluator {
       sent = SendProgress(done);
       return sent.has_value();
     };
+    const ScoreLog log(settings_.scores_dir, ScoresKey());
     Result<std::vector<ContinuationScore>> scores =
-        ScoreRequests(session_.decoder(), plan_, progress);
+        ScoreRequests(session_.decoder(), plan_, progress, &log);
     TRY(std::move(sent));
+    if (!scores && scores.error().kind == ErrorKind::kInvalidData) log.Remove();  // it stays so
     scores_ = TRY(std::move(scores));
+    unfinished_ = log;
     session_.EndStep("score");
     return {};
+  }
+
+  // Everything that a token's score depends on.
+  std::string ScoresKey() const {
+    JsonWriter json;
+    json.BeginObject();
+    session_.WriteIdentity(json);
+    json.Field("scorer", kScorerVersion).Field("plan", HashOf(plan_.forward));
+    return HashHex(json.EndObject().Text());
   }
 
   // Files first: a result that names them must find them.
@@ -164,6 +206,7 @@ class Evaluator {
       results_.push_back(std::move(result));
     }
     if (!settings_.samples.empty()) TRY(WriteFileAtomically(settings_.samples, samples, 0644));
+    if (unfinished_) unfinished_->Remove();
     session_.EndStep("record");
     return {};
   }
@@ -194,11 +237,18 @@ class Evaluator {
   }
 
   // `trie`: distinct prefixes; each is forwarded once. `naive`: what one pass per request forwards.
+  // `read`: log-probabilities that are looked up, in `rows` rows of logits.
   void WriteTokens(JsonWriter& json) const {
     const auto trie = static_cast<std::int64_t>(plan_.forward.tokens.size());
     json.Key("tokens").BeginObject().Field("naive", plan_.naive_tokens).Field("trie", trie);
     json.Field("forwarded", trie);
-    json.Field("read", static_cast<std::int64_t>(plan_.forward.reads.size())).EndObject();
+    std::int64_t rows = 0, last = -1;
+    for (const TokenRead& read : plan_.forward.reads) {
+      rows += read.row != last ? 1 : 0;
+      last = read.row;
+    }
+    json.Field("read", static_cast<std::int64_t>(plan_.forward.reads.size()));
+    json.Field("rows", rows).EndObject();
   }
 
   std::string ResultFrame() const {
@@ -229,6 +279,7 @@ class Evaluator {
   std::vector<ScoringRequest> requests_;  // of all packs, in the order of packs, items and choices
   ScoringPlan plan_;
   std::vector<ContinuationScore> scores_;  // parallel to requests_
+  std::optional<ScoreLog> unfinished_;     // on disk until the result is
   std::vector<PackResult> results_;
   std::optional<Internals> internals_;
 };

@@ -18,8 +18,10 @@ namespace couplingd {
 // task      {"task","items","scores":[{"task","metric","value","stderr","n"}]}
 // result
 // {"weights_hash","parameters","d_model","model_type","tokenizer_hash","dtype","device","bos",
-//            "scorer","tokens":{"naive","trie","forwarded","read"},"seconds":{…},
+//            "scorer","tokens":{"naive","trie","forwarded","read","rows"},"seconds":{…},
 //            "packs":[{"name","hash","plan_hash","scores_hash","scores":[…]}],"report":{…}}
+//
+// One that was killed goes on where it stood when it is asked for again (score_log.h).
 //
 // With settings.internals, what internals_task.h measures is one more pack, and the report.
 Result<std::string> Evaluate(const EvaluationSettings& settings, const Clock& clock,

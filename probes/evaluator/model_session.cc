@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include "base/files.h"
 #include "probes/checkpoint/naming/canonical_names.h"
 #include "probes/internals/reinitialised_source.h"
+#include "probes/model/row_tiles.h"
 #include "probes/worker/frames.h"
 
 namespace couplingd {
@@ -22,6 +25,18 @@ std::string WeightsDType(const TensorSource& source) {
     if (largest == nullptr || tensor.bytes > largest->bytes) largest = &tensor;
   }
   return largest == nullptr ? std::string() : std::string(ToString(largest->dtype));
+}
+
+// What Linux expects to be able to give without swapping; absent where it does not say.
+std::optional<std::int64_t> AvailableMemory() {
+  std::ifstream file("/proc/meminfo");
+  std::string key;
+  std::int64_t kibibytes = 0;
+  std::string rest;
+  while (file >> key >> kibibytes && std::getline(file, rest)) {
+    if (key == "MemAvailable:") return kibibytes << 10;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -82,6 +97,7 @@ Status ModelSession::Load() {
   decoder_ = std::move(loaded.decoder);
   weights_hash_ = std::move(loaded.weights_hash);
   for (const std::string& note : loaded.notes) TRY(Note("weights", note));
+  KeepFreedMemory();  // not before: what loading frees goes back
   EndStep("load");
   return {};
 }
@@ -108,7 +124,26 @@ EncodeOptions ModelSession::Encoding() const {
 
 int ModelSession::TokenBudget() const {
   if (settings_.token_budget > 0) return settings_.token_budget;
-  return place_.cuda_index >= 0 ? kTokenBudgetOnCuda : kTokenBudgetOnCpu;
+  if (place_.cuda_index >= 0) return kTokenBudgetOnCuda;
+  constexpr int kTilesPerThread = 2;
+  return std::max<int>(kTokenBudgetOnCpu, kTilesPerThread * kTileRows * ComputeThreads());
+}
+
+MemoryPlace ModelSession::MemoryOf() const {
+  const bool is_cuda = place_.cuda_index >= 0;
+  return {.element_bytes = place_.type == ComputeType::kFp32 ? 4 : 2,
+          .threads = is_cuda ? 1 : ComputeThreads(),
+          .is_cuda = is_cuda};
+}
+
+std::optional<std::int64_t> ModelSession::MemoryCap() const {
+  std::optional<std::int64_t> cap;
+  if (settings_.memory_limit_bytes > 0) cap = settings_.memory_limit_bytes;
+  if (place_.cuda_index < 0) {
+    const std::optional<std::int64_t> available = AvailableMemory();
+    if (available && (!cap || *available < *cap)) cap = available;
+  }
+  return cap;
 }
 
 Status ModelSession::Note(std::string_view topic, std::string_view text) const {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "probes/device/place.h"
 #include "probes/evaluator/settings.h"
 #include "probes/model/decoder.h"
+#include "probes/scoring/memory_model.h"
 #include "probes/tokenizer/tokenizer.h"
 
 namespace couplingd {
@@ -61,6 +63,10 @@ class ModelSession {
   // How texts are encoded for this model.
   EncodeOptions Encoding() const;
   int TokenBudget() const;
+  // How its memory is estimated (memory_model.h).
+  MemoryPlace MemoryOf() const;
+  // Bytes that it may take; absent where nothing says. On a CPU also what the machine has free.
+  std::optional<std::int64_t> MemoryCap() const;
 
   Status Send(std::string_view frame) const { return send_(frame); }
   Status Note(std::string_view topic, std::string_view text) const;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <set>
 
 #include "base/hash.h"
@@ -28,15 +30,61 @@ Result<std::vector<Pack>> OpenAllPacks(std::span<const std::string> paths) {
   return packs;
 }
 
-void KeepItems(Pack& pack, std::int64_t limit, std::int64_t seed) {
-  if (limit >= std::ssize(pack.items)) return;
-  std::vector<std::pair<std::string, std::size_t>> drawn;
+namespace {
+
+// Items that are drawn together, by the hash of what names them.
+struct Unit {
+  std::string hash;
+  std::vector<std::size_t> items;
+};
+
+// Items of one cluster, or all without one, or all twins.
+using Stratum = std::vector<Unit>;
+
+std::map<std::string, Stratum> StrataOf(const Pack& pack, std::int64_t seed) {
+  std::map<std::string, std::vector<std::size_t>> clusters;
   for (std::size_t i = 0; i < pack.items.size(); ++i) {
-    drawn.emplace_back(HashHex(fmt::format("{}:{}", seed, pack.items[i].id)), i);
+    clusters[pack.items[i].cluster].push_back(i);
   }
-  std::ranges::sort(drawn);
+  constexpr std::size_t kTwins = 2;
+  std::map<std::string, Stratum> strata;
+  for (auto& [cluster, items] : clusters) {
+    if (!cluster.empty() && items.size() <= kTwins) {
+      strata[""].push_back({HashHex(fmt::format("{}:{}", seed, cluster)), std::move(items)});
+      continue;
+    }
+    for (const std::size_t item : items) {
+      strata[cluster].push_back({HashHex(fmt::format("{}:{}", seed, pack.items[item].id)), {item}});
+    }
+  }
+  for (auto& [name, units] : strata) std::ranges::sort(units, {}, &Unit::hash);
+  return strata;
+}
+
+std::int64_t SizeOf(const Stratum& stratum) {
+  std::int64_t size = 0;
+  for (const Unit& unit : stratum) size += std::ssize(unit.items);
+  return size;
+}
+
+}  // namespace
+
+void KeepItems(Pack& pack, std::int64_t limit, std::int64_t seed) {
+  const std::int64_t all = std::ssize(pack.items);
+  if (limit >= all) return;
   std::vector<bool> keep(pack.items.size(), false);
-  for (std::int64_t i = 0; i < limit; ++i) keep[drawn[static_cast<std::size_t>(i)].second] = true;
+  // Each stratum's share, rounded so that the shares so far sum to theirs: it is exact at the end.
+  std::int64_t passed = 0, kept = 0;
+  for (const auto& [name, units] : StrataOf(pack, seed)) {
+    passed += SizeOf(units);
+    const std::int64_t until = static_cast<std::int64_t>(std::llround(
+        static_cast<double>(limit) * static_cast<double>(passed) / static_cast<double>(all)));
+    for (const Unit& unit : units) {
+      if (kept + std::ssize(unit.items) > until) continue;
+      for (const std::size_t item : unit.items) keep[item] = true;
+      kept += std::ssize(unit.items);
+    }
+  }
   std::size_t at = 0;
   std::erase_if(pack.items, [&](const PackItem&) { return !keep[at++]; });
 }

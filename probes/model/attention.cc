@@ -9,8 +9,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "probes/model/row_tiles.h"
-
 namespace couplingd {
 namespace {
 
@@ -40,7 +38,7 @@ PackAttention::PackAttention(const ForwardPlan& plan, std::size_t pack,
                              const TensorFactory& factory, AttentionKernel kernel)
     : plan_(plan), factory_(factory), positions_(plan, pack, factory) {
   if (kernel == AttentionKernel::kTiles) {
-    tiles_.emplace(plan, MakeAttentionTiles(plan, pack, kTileRows), positions_, factory_);
+    tiles_.emplace(plan, MakeAttentionTiles(plan, pack, kAttentionRows), positions_, factory_);
     return;
   }
   blocks_ = MakeAttentionBlocks(plan, pack, kClusterRows);

@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <array>
@@ -96,13 +97,39 @@ class TorchDecoder : public Decoder {
     return logits;
   }
 
-  void Attach(ForwardHook* hook) override { hook_ = hook; }
-
- private:
-  void Forget() {
+  void Forget() override {
     shared_.clear();  // of a pack that failed
     for (auto& layer : kept_) layer.clear();
     known_ = 0;
+  }
+
+  Status Restore(const ForwardPlan& plan, std::size_t pack) override {
+    return Guarded(kForwardPass, [&]() -> Status {
+      TRY(CheckPack(plan, plan.packs[pack]));
+      PutZerosForAncestors(plan, plan.packs[pack]);
+      (void)Forward(plan, pack);
+      return {};
+    });
+  }
+
+  void Attach(ForwardHook* hook) override { hook_ = hook; }
+
+ private:
+  void PutZerosForAncestors(const ForwardPlan& plan, const ForwardPack& pack) {
+    for (std::int32_t at = pack.segment_begin; at < pack.segment_end; ++at) {
+      for (std::int32_t above = plan.segments[at].parent; above >= 0;
+           above = plan.segments[above].parent) {
+        if (above >= pack.segment_begin || kept_[0].contains(above)) continue;
+        const Segment& segment = plan.segments[above];
+        for (std::size_t index = 0; index < kept_.size(); ++index) {
+          const LayerConfig& layer = config_.layer[index];
+          if (layer.keys_of) continue;
+          const std::int64_t shape[] = {segment.end - segment.begin, layer.kv_heads,
+                                        layer.head_dim};
+          kept_[index][above] = {factory_.Empty(shape).zero_(), factory_.Empty(shape).zero_()};
+        }
+      }
+    }
   }
 
   // Makes both parts of a growing text one.
@@ -356,5 +383,14 @@ Result<LoadedDecoder> LoadDecoder(const TensorSource& source, const ModelConfig&
 }
 
 void SetComputeThreads(int threads) { at::set_num_threads(std::max(1, threads)); }
+
+int ComputeThreads() { return at::get_num_threads(); }
+
+void KeepFreedMemory() {
+  constexpr int kLargestBlock = 32 << 20;  // the most that glibc allows
+  constexpr int kMost = 1 << 30;
+  mallopt(M_MMAP_THRESHOLD, kLargestBlock);
+  mallopt(M_TRIM_THRESHOLD, kMost);
+}
 
 }  // namespace couplingd

@@ -32,6 +32,13 @@ class Decoder {
   // that are NaN or infinite.
   virtual Status Run(const ForwardPlan& plan, std::size_t pack, std::span<TokenScore> scores) = 0;
 
+  // For a plan that goes on after a break: forget all, then forward again, in order, the packs of
+  // which later ones attend to a segment. Nothing is read. Other ancestors of such a pack are gone
+  // and count as zeros, so that only rows come out right whose ancestors were brought back: those
+  // that later packs attend to.
+  virtual void Forget() = 0;
+  virtual Status Restore(const ForwardPlan& plan, std::size_t pack) = 0;
+
   // All logits of one sequence, [tokens, vocab] row by row. For comparisons with other
   // implementations.
   virtual Result<std::vector<float>> Logits(std::span<const TokenId> tokens) = 0;
@@ -66,5 +73,10 @@ Result<LoadedDecoder> LoadDecoder(const TensorSource& source, const ModelConfig&
 
 // Threads that libtorch uses for one operation; of the whole process.
 void SetComputeThreads(int threads);
+int ComputeThreads();
+
+// From now on the process keeps the memory that it frees: a forward pass takes and gives back the
+// same blocks many times, and the system would hand out each anew, page by page.
+void KeepFreedMemory();
 
 }  // namespace couplingd

@@ -35,11 +35,13 @@ void Pack(Projection& projection) {
 
 void PackProjections(Weights& weights) {
   if (!at::hasMKLDNN() || !at::globalContext().userEnabledMkldnn()) return;
-  for (LayerWeights& layer : weights.layers) {
+  const auto pack = [&](std::int64_t index, std::int64_t) {
+    LayerWeights& layer = weights.layers[static_cast<std::size_t>(index)];
     for (Projection* projection : {&layer.qkv, &layer.output, &layer.up, &layer.down}) {
       Pack(*projection);
     }
-  }
+  };
+  ForEachTile(at::kCPU, std::ssize(weights.layers), pack, /*tile_rows=*/1);
 }
 
 at::Tensor PackedLinear(const Projection& projection, const at::Tensor& x) {

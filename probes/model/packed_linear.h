@@ -8,8 +8,8 @@
 
 namespace couplingd {
 
-// Replaces the projections' weights by packed ones, one at a time, where they are on the CPU in
-// fp32 and oneDNN is there; otherwise does nothing.
+// Replaces the projections' weights by packed ones, one at a time on each thread, where they are on
+// the CPU in fp32 and oneDNN is there; otherwise does nothing.
 void PackProjections(Weights& weights);
 
 // x [rows, in] to [rows, out]. `projection.packed` is defined.

@@ -63,11 +63,11 @@ at::Tensor TileAttention::Attend(const at::Tensor& query, const KeysValues& own,
   const std::int64_t rows = query.size(0), kv_heads = own.keys.size(1);
   const at::Tensor grouped = query.unflatten(1, {kv_heads, query.size(1) / kv_heads});
   const at::Tensor output = factory_.Empty(grouped.sizes());
-  ForEachTile(factory_.device(), rows, [&](std::int64_t begin, std::int64_t count) {
-    const auto tile = static_cast<std::size_t>(begin / kTileRows);
-    AttendTile(tile, grouped.narrow(0, begin, count), own, kept, rule,
-               output.narrow(0, begin, count));
-  });
+  const auto attend = [&](std::int64_t begin, std::int64_t count) {
+    AttendTile(static_cast<std::size_t>(begin / kAttentionRows), grouped.narrow(0, begin, count),
+               own, kept, rule, output.narrow(0, begin, count));
+  };
+  ForEachTile(factory_.device(), rows, attend, kAttentionRows);
   return output.view({rows, -1});
 }
 

@@ -18,6 +18,9 @@ struct KeysValues {
   at::Tensor values;  // likewise
 };
 
+// Rows of a tile that meet all keys on their paths at once; more of them would see fewer in common.
+inline constexpr std::int64_t kAttentionRows = 64;
+
 // Tiles with their masks, made once and used by every layer. Tiles run side by side (row_tiles.h).
 class TileAttention {
  public:

@@ -6,12 +6,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <memory>
 
 #include "base/hash.h"
 #include "probes/model/packed_linear.h"
+#include "probes/model/row_tiles.h"
+#include "probes/model/staging.h"
 #include "probes/model/weight_slots.h"
 
 namespace couplingd {
@@ -53,7 +57,7 @@ class WeightLoader {
     TRY(MatchNames());
     TRY(CheckShapes());
     loaded_.weights = AllocateWeights(config_, factory_, tied_);
-    for (const TensorInfo& tensor : source_.tensors()) TRY(LoadTensor(tensor));
+    TRY(LoadTensors());
     NoteUnusedHead();
     PackProjections(loaded_.weights);
     loaded_.hash = TRY(hasher_.Finish(source_));
@@ -153,23 +157,39 @@ class WeightLoader {
                 "config.json and the weights do not belong together");
   }
 
+  // Large ones first, side by side: while one is read, others are hashed, checked and converted.
+  Status LoadTensors() {
+    std::vector<const TensorInfo*> order;
+    for (const TensorInfo& tensor : source_.tensors()) order.push_back(&tensor);
+    std::ranges::stable_sort(order, std::greater(), &TensorInfo::bytes);
+    std::vector<Status> loaded(order.size());
+    std::atomic<bool> has_failed = false;
+    const auto load = [&](std::int64_t index, std::int64_t) {
+      if (has_failed) return;
+      Status& status = loaded[static_cast<std::size_t>(index)];
+      status = LoadTensor(*order[static_cast<std::size_t>(index)]);
+      if (!status) has_failed = true;
+    };
+    ForEachTile(at::kCPU, std::ssize(order), load, /*tile_rows=*/1);
+    for (Status& status : loaded) TRY(std::move(status));
+    return {};
+  }
+
   Status LoadTensor(const TensorInfo& tensor) {
     const auto expected = expected_.find(&tensor);
     const bool is_used = expected != expected_.end();
     if (!is_used && &tensor != head_) return {};  // a buffer: hashed at the end, in pieces
 
-    if (staging_bytes_ < tensor.bytes) {
-      staging_.reset();
-      staging_ = std::make_unique_for_overwrite<std::byte[]>(tensor.bytes);
-      staging_bytes_ = tensor.bytes;
+    const StagingBuffers::Lease staging(staging_, tensor.bytes);
+    TRY(source_.Read(tensor, staging.bytes()));
+    hasher_.Add(tensor, staging.bytes());
+    if (tied_ && config_.tie_embeddings && head_ != nullptr) {
+      KeepForComparison(tensor, expected, staging.bytes());
     }
-    TRY(source_.Read(tensor, staging_.get()));
-    hasher_.Add(tensor, staging_.get());
-    if (tied_ && config_.tie_embeddings && head_ != nullptr) KeepForComparison(tensor, expected);
     if (!is_used) return {};
 
     const at::Tensor stored =
-        TensorFactory::HostView(staging_.get(), tensor.shape, TRY(FloatingType(tensor)));
+        TensorFactory::HostView(staging.bytes(), tensor.shape, TRY(FloatingType(tensor)));
     TRY(RefuseNonFinite(tensor, stored));
     PutTensor(config_, expected->second, stored.to(factory_.device()), loaded_.weights);
     return {};
@@ -183,12 +203,12 @@ class WeightLoader {
                 "the training run has diverged, or the checkpoint is damaged");
   }
 
-  void KeepForComparison(const TensorInfo& tensor, auto expected) {
+  void KeepForComparison(const TensorInfo& tensor, auto expected, const std::byte* bytes) {
     const bool is_embedding =
         expected != expected_.end() && expected->second.role == TensorRole::kEmbedding;
     if (!is_embedding && &tensor != head_) return;
     std::string& hash = &tensor == head_ ? head_hash_ : embedding_hash_;
-    hash = HashHex({reinterpret_cast<const char*>(staging_.get()), tensor.bytes});
+    hash = HashHex({reinterpret_cast<const char*>(bytes), tensor.bytes});
   }
 
   void NoteUnusedHead() {
@@ -206,8 +226,7 @@ class WeightLoader {
   const TensorInfo* head_ = nullptr;
   bool tied_ = false;
   std::string head_hash_, embedding_hash_;
-  std::unique_ptr<std::byte[]> staging_;
-  std::uint64_t staging_bytes_ = 0;
+  StagingBuffers staging_;
   LoadedWeights loaded_;
 };
 

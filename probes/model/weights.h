@@ -69,10 +69,10 @@ struct LoadedWeights {
   std::vector<std::string> notes;  // what a reader of the result should know
 };
 
-// Reads every tensor once, in the source's order, hashing, checking and converting on the way;
-// besides the model only one tensor as stored is in memory. Refused, with the tensors' names:
-// missing ones, wrong shapes, element types that are not floating point, tensors that the family
-// has no place for, NaN and infinity.
+// Reads every tensor once, hashing, checking and converting on the way, several side by side
+// (SetComputeThreads); besides the model at most four tensors as stored are in memory. Refused,
+// with the tensors' names: missing ones, wrong shapes, element types that are not floating point,
+// tensors that the family has no place for, NaN and infinity.
 Result<LoadedWeights> LoadWeights(const TensorSource& source, const ModelConfig& config,
                                   const TensorFactory& factory);
 

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "probes/model/decoder.h"
 #include "probes/scoring/planner.h"
+#include "probes/scoring/score_log.h"
 
 namespace couplingd {
 
@@ -22,8 +23,12 @@ struct ContinuationScore {
 // Packs done so far, of all; false stops the scoring with kCancelled.
 using ScoringProgress = std::function<bool(std::size_t done, std::size_t packs)>;
 
-// One score per request of the plan, in the requests' order.
+// One score per request of the plan, in the requests' order. With a log, packs that it holds are
+// not scored again, and every other is added to it; those that hold what is still attended to are
+// forwarded again. On one machine the scores of a plan are equal bit by bit whatever the order of
+// requests, the number of threads and the breaks.
 Result<std::vector<ContinuationScore>> ScoreRequests(Decoder& decoder, const ScoringPlan& plan,
-                                                     const ScoringProgress& progress);
+                                                     const ScoringProgress& progress,
+                                                     const ScoreLog* log = nullptr);
 
 }  // namespace couplingd

@@ -150,5 +150,49 @@ TEST(Evaluation, StopsWhenNobodyListens) {
   EXPECT_EQ(frames, 2);
 }
 
+TEST(Evaluation, RefusesWhatItsMemoryLimitCannotHold) {
+  const TinyCheckpoint tiny;
+  EvaluationSettings settings = tiny.Settings(TinyPack());
+  settings.memory_limit_bytes = 1 << 20;
+  const Answer answer = Ask(settings);
+  ASSERT_FALSE(answer.result);
+  EXPECT_EQ(answer.result.error().kind, ErrorKind::kExhausted);
+  EXPECT_THAT(answer.result.error().message,
+              AllOf(HasSubstr("of 1 MiB it would take weights 1 MiB"), HasSubstr("in all")));
+}
+
+TEST(Evaluation, GoesOnWhereItWasKilled) {
+  const TinyCheckpoint tiny;
+  EvaluationSettings settings = tiny.Settings(TinyPack());
+  settings.token_budget = 16;  // several packs
+  const std::string whole = *Ask(settings).result;
+  const auto run = [&](int die_after) {
+    int done = 0;
+    return Evaluate(settings, SystemClock(), [&](std::string_view frame) -> Status {
+      if (!frame.contains(R"("frame":"progress")")) return {};
+      if (++done == die_after) return Fail(ErrorKind::kCancelled, "killed");
+      return {};
+    });
+  };
+  ASSERT_FALSE(run(1));
+  const auto unfinished = [&] {
+    int count = 0;
+    const std::vector<std::string> names = ListDirectory(tiny.scores()).value();
+    for (const std::string& name : names) {
+      count += name.ends_with(".unfinished") ? 1 : 0;
+    }
+    return count;
+  };
+  EXPECT_EQ(unfinished(), 1);
+  const auto resumed = run(0);
+  ASSERT_TRUE(resumed) << resumed.error().Text();
+  EXPECT_EQ(unfinished(), 0);
+  const auto hash = [](const std::string& frame) {
+    const JsonDocument json = ParseJson(frame, "result").value();
+    return GetString((*FindMember(json, "packs"))[0], "scores_hash", "result").value();
+  };
+  EXPECT_EQ(hash(*resumed), hash(whole));
+}
+
 }  // namespace
 }  // namespace couplingd

@@ -2,11 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <random>
 
+#include "base/files.h"
+#include "probes/model/row_tiles.h"
 #include "tests/probes/model/fixtures.h"
 
 namespace couplingd {
@@ -105,8 +108,8 @@ TEST(Scorer, GivesBitEqualScoresInAnyOrderOfRequests) {
 
 TEST(Scorer, GivesBitEqualScoresOnAnyNumberOfThreads) {
   const LoadedDecoder loaded = LoadFixture("llama_gqa");
-  const ScoringPlan plan = PlanScoring(TreeOfRequests(6, 53), 500).value();
-  ASSERT_GT(plan.forward.packs[0].rows(), 200);  // several tiles
+  const ScoringPlan plan = PlanScoring(TreeOfRequests(6, 53), 4096).value();
+  ASSERT_GT(plan.forward.packs[0].rows(), kTileRows);
   SetComputeThreads(1);
   const auto alone = ScoreRequests(*loaded.decoder, plan, GoOn).value();
   SetComputeThreads(3);
@@ -115,6 +118,69 @@ TEST(Scorer, GivesBitEqualScoresOnAnyNumberOfThreads) {
   for (std::size_t i = 0; i < alone.size(); ++i) {
     EXPECT_EQ(alone[i].log_likelihood, together[i].log_likelihood) << i;
   }
+}
+
+TEST(Scorer, GoesOnAfterABreakWithBitEqualScores) {
+  const std::string directory = testing::TempDir() + "scorer_test." + std::to_string(getpid());
+  ASSERT_TRUE(MakeDirectories(directory));
+  for (const std::string family : {"llama_gqa", "gpt2_plain"}) {
+    const LoadedDecoder loaded = LoadFixture(family);
+    const ScoringPlan plan = PlanScoring(TreeOfRequests(8, 53), 40).value();
+    const std::size_t packs = plan.forward.packs.size();
+    ASSERT_GT(packs, 6u);
+    const auto expected = ScoreRequests(*loaded.decoder, plan, GoOn).value();
+    for (std::size_t killed_after = 1; killed_after <= packs; ++killed_after) {
+      const ScoreLog log(directory, HashOf(plan.forward));
+      const auto stop = [&](std::size_t done, std::size_t) { return done < killed_after; };
+      ASSERT_FALSE(ScoreRequests(*loaded.decoder, plan, stop, &log));
+      std::vector<std::size_t> reported;
+      const LoadedDecoder another = LoadFixture(family);
+      const auto scores = ScoreRequests(
+          *another.decoder, plan,
+          [&](std::size_t done, std::size_t) {
+            reported.push_back(done);
+            return true;
+          },
+          &log);
+      ASSERT_TRUE(scores) << scores.error().Text();
+      EXPECT_EQ(reported.front(), killed_after);
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ((*scores)[i].log_likelihood, expected[i].log_likelihood)
+            << family << " killed after " << killed_after << ", request " << i;
+        EXPECT_EQ((*scores)[i].is_greedy, expected[i].is_greedy);
+      }
+      log.Remove();
+    }
+  }
+}
+
+TEST(ScoreLog, TakesWholeLinesOfItsOwnPlanOnly) {
+  const std::string directory = testing::TempDir() + "score_log." + std::to_string(getpid());
+  ASSERT_TRUE(MakeDirectories(directory));
+  const ForwardPlan plan = PlanScoring(TreeOfRequests(8, 53), 40).value().forward;
+  std::vector<TokenScore> scores(plan.reads.size());
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    scores[i] = {-0.1f * static_cast<float>(i), i % 3 == 0};
+  }
+  const ScoreLog log(directory, "0123");
+  std::vector<TokenScore> restored(scores.size());
+  EXPECT_EQ(log.Restore(plan, restored), 0u);
+  for (std::size_t pack = 0; pack < 3; ++pack) ASSERT_TRUE(log.Add(plan, pack, scores));
+  std::string text = ReadFile(log.path()).value();
+  ASSERT_TRUE(WriteFileAtomically(log.path(), text.substr(0, text.size() - 5)));  // torn
+  EXPECT_EQ(log.Restore(plan, restored), 2u);
+  ASSERT_TRUE(log.Add(plan, 2, scores));
+  EXPECT_EQ(log.Restore(plan, restored), 3u);
+  const auto read = static_cast<std::size_t>(plan.packs[2].read_end);
+  for (std::size_t i = 0; i < read; ++i) {
+    EXPECT_EQ(restored[i].log_probability, scores[i].log_probability);
+    EXPECT_EQ(restored[i].is_argmax, scores[i].is_argmax);
+  }
+  text[4] = text[4] == '0' ? '1' : '0';
+  ASSERT_TRUE(WriteFileAtomically(log.path(), text));
+  EXPECT_EQ(log.Restore(plan, restored), 0u);
+  EXPECT_NE(HashOf(plan), HashOf(PlanScoring(TreeOfRequests(8, 53), 41).value().forward));
+  log.Remove();
 }
 
 TEST(Scorer, FindsGreedyContinuations) {
