@@ -17,8 +17,8 @@ Result<std::vector<Pack>> OpenAllPacks(std::span<const std::string> paths);
 
 // Keeps at most `limit` items, in their order: of every cluster its share, twins (clusters of two)
 // together or not at all; one item less where a twin would be parted. What is taken depends on ids,
-// clusters and the seed alone, so packs over the same items (MC1 and MC2) keep the same ones, and so
-// does every checkpoint of a run.
+// clusters and the seed alone, so packs over the same items (MC1 and MC2) keep the same ones, and
+// so does every checkpoint of a run.
 void KeepItems(Pack& pack, std::int64_t limit, std::int64_t seed);
 
 }  // namespace couplingd
