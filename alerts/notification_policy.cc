@@ -111,11 +111,12 @@ class Policy {
     for (const SinkConfig& other : config_.sinks) {
       if (other.fallback != sink.name) continue;
       const SinkLedger* ledger = LedgerOf(other.name, alert);
-      const bool is_first = ledger && ledger->newest_repeat == 0;
-      if (!is_first || ledger->newest_sequence != alert.sequence) continue;
+      if (!ledger || ledger->newest_repeat > 0) continue;
+      const bool is_dead =
+          ledger->newest_state == "dead" && ledger->newest_sequence == alert.sequence;
       const bool is_late = ledger->newest_state == "pending" && ledger->waits_since > 0 &&
                            now_ >= ledger->waits_since + config_.notify.fallback_after.count();
-      if (ledger->newest_state == "dead" || is_late) return &other;
+      if (is_dead || is_late) return &other;
     }
     return nullptr;
   }

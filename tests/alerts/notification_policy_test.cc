@@ -214,6 +214,9 @@ TEST_F(NotificationPolicy, TellsTheFallbackWhatASinkCouldNotBeTold) {
   EXPECT_EQ(Decide(late), Texts{"pager: sent fallback"});
   state_.ledgers[0].waits_since = kNow - 15 * 60000;  // older news that did not arrive either
   EXPECT_EQ(Decide(), Texts{"pager: sent fallback"});
+  state_.alerts[0].sequence = 3;  // it ended and fires again
+  EXPECT_EQ(Decide(), (Texts{"ops: sent fired", "pager: sent fallback"}));
+  state_.alerts[0].sequence = 1;
   state_.ledgers[0].newest_state = "dead";
   EXPECT_EQ(Decide(), Texts{"pager: sent fallback"});
   state_.ledgers[0].newest_repeat = 1;  // the sink was told before
