@@ -15,10 +15,10 @@ SIZES = dict(vocab_size=20, hidden_size=8, intermediate_size=12, num_hidden_laye
              num_key_value_heads=1, head_dim=4, max_position_embeddings=64)
 
 
-def hf_model(kind="llama"):
+def hf_model(kind="llama", **sizes):
     import torch, transformers
     torch.manual_seed(7)
-    config = {"llama": transformers.LlamaConfig, "olmo2": transformers.Olmo2Config}[kind](**SIZES)
+    config = {"llama": transformers.LlamaConfig, "olmo2": transformers.Olmo2Config}[kind](**SIZES | sizes)
     config.architectures = [{"llama": "LlamaForCausalLM", "olmo2": "Olmo2ForCausalLM"}[kind]]
     model = transformers.AutoModelForCausalLM.from_config(config).float()
     for parameter in model.parameters():
@@ -81,8 +81,10 @@ def torch_fsdp(out):
 
 def torchtitan(out):
     """CheckpointManager of torchtitan, with optimizer and train state."""
-    import torch
+    import torch, torch.distributed.fsdp
     from torch.distributed.fsdp import fully_shard
+    if not hasattr(torch.distributed.fsdp, "DataParallelMeshDims"):  # of a newer torch, for a way to shard that is not used here
+        torch.distributed.fsdp.DataParallelMeshDims = object
     from torchtitan.components.checkpointer.dcp import CheckpointManager
     from torchtitan.models import llama3
     mesh = start_gloo()
@@ -192,6 +194,10 @@ def deepspeed_stage(out, stage, dtype):
     engine, *_ = deepspeed.initialize(model=hf, model_parameters=hf.parameters(), config=settings)
     engine.global_steps = 3
     engine.save_checkpoint(str(out), tag="global_step3")
+    barrier()
+    if is_first():
+        for script in out.glob("*.py"):  # that DeepSpeed puts beside its checkpoints
+            script.unlink()
     if stage == 3:
         whole = {k: v.float() for k, v in whole.items()}
     finish(out, hf_model(), "global_step3", 3, state=whole)
@@ -228,8 +234,82 @@ def composer(out):
     finish(out, hf, "ckpt/ep1-ba2-rank0.pt", 2, state=whole)
 
 
+def megatron_part(hf, rank, ways):
+    """One tensor-parallel rank's part of the weights, in the order of megatron.core."""
+    import torch
+    state, groups, width = hf.state_dict(), hf.config.num_key_value_heads, hf.config.head_dim
+    rows = lambda tensor: tensor.chunk(ways, 0)[rank]
+    columns = lambda tensor: tensor.chunk(ways, 1)[rank]
+    part = {"embedding.word_embeddings.weight": rows(torch.cat([state["model.embed_tokens.weight"], torch.zeros(12, 8)])),
+            "decoder.final_layernorm.weight": state["model.norm.weight"],
+            "output_layer.weight": rows(torch.cat([state["lm_head.weight"], torch.zeros(12, 8)]))}
+    for i in range(hf.config.num_hidden_layers):
+        of = lambda name: state[f"model.layers.{i}.{name}.weight"]
+        queries = of("self_attn.q_proj").view(groups, -1, width, 8)
+        fused = torch.cat([queries, of("self_attn.k_proj").view(groups, 1, width, 8), of("self_attn.v_proj").view(groups, 1, width, 8)], 1)
+        layer = f"decoder.layers.{i}."
+        part |= {layer + "input_layernorm.weight": of("input_layernorm"), layer + "pre_mlp_layernorm.weight": of("post_attention_layernorm"),
+                 layer + "self_attention.linear_qkv.weight": rows(fused.reshape(-1, 8)),
+                 layer + "self_attention.linear_proj.weight": columns(of("self_attn.o_proj")),
+                 layer + "mlp.linear_fc1.weight": torch.cat([rows(of("mlp.gate_proj")), rows(of("mlp.up_proj"))]),
+                 layer + "mlp.linear_fc2.weight": columns(of("mlp.down_proj"))}
+    return part
+
+
+def megatron_model(ways):
+    """megatron.core's GPTModel on the CPU; the calls into CUDA that it makes while it is built do nothing."""
+    import argparse, torch
+    torch.cuda.current_device = lambda: torch.device("cpu")
+    torch.cuda.get_rng_state = lambda *a, **k: torch.zeros(16, dtype=torch.uint8)
+    torch.cuda.set_rng_state = lambda *a, **k: None
+    torch.cuda.synchronize = lambda *a, **k: None
+    from megatron.core import parallel_state
+    from megatron.core.models.gpt import GPTModel
+    from megatron.core.models.gpt.gpt_layer_specs import get_gpt_layer_local_spec
+    from megatron.core.transformer import TransformerConfig
+    start_gloo()
+    parallel_state.initialize_model_parallel(tensor_model_parallel_size=ways, create_gloo_process_groups=False)
+    hf = hf_model(num_attention_heads=4, num_key_value_heads=2, head_dim=2)
+    config = TransformerConfig(num_layers=2, hidden_size=8, num_attention_heads=4, num_query_groups=2, kv_channels=2, ffn_hidden_size=12,
+                               gated_linear_unit=True, activation_func=torch.nn.functional.silu, add_bias_linear=False, normalization="RMSNorm",
+                               use_cpu_initialization=True, perform_initialization=False, tensor_model_parallel_size=ways, bias_activation_fusion=False,
+                               bias_dropout_fusion=False, masked_softmax_fusion=False, params_dtype=torch.float32)
+    model = GPTModel(config, get_gpt_layer_local_spec(normalization="RMSNorm"), vocab_size=32, max_sequence_length=64,
+                     position_embedding_type="rope", share_embeddings_and_output_weights=False)
+    found = model.load_state_dict(megatron_part(hf, parallel_state.get_tensor_model_parallel_rank(), ways), strict=False)
+    assert not found.unexpected_keys and not [k for k in found.missing_keys if "_extra_state" not in k], found
+    arguments = argparse.Namespace(tensor_model_parallel_size=ways, pipeline_model_parallel_size=1, swiglu=True, num_layers=2,
+                                   consumed_train_samples=40, seq_length=64, iteration=5, layernorm_zero_centered_gamma=False)
+    return hf, model, {"args": arguments, "checkpoint_version": 3.0, "iteration": 5}
+
+
+def megatron_legacy(out, ways):
+    import torch
+    from megatron.core import parallel_state
+    hf, model, common = megatron_model(ways)
+    folder = out / "iter_0000005" / f"mp_rank_{parallel_state.get_tensor_model_parallel_rank():02d}"
+    folder.mkdir(parents=True)
+    torch.save(common | {"model": model.state_dict_for_save_checkpoint()}, folder / "model_optim_rng.pt")
+    finish(out, hf, "iter_0000005", 5, 2560)
+
+
+def megatron_legacy_tp2(out):
+    megatron_legacy(out, 2)
+
+
+def megatron_dist_tp2(out):
+    from megatron.core import dist_checkpointing
+    hf, model, common = megatron_model(2)
+    folder = out / "iter_0000005"
+    if is_first():
+        folder.mkdir(parents=True)
+    barrier()
+    dist_checkpointing.save(common | model.sharded_state_dict(prefix=""), str(folder))
+    finish(out, hf, "iter_0000005", 5, 2560)
+
+
 WRITERS = {"torch_fsdp": 2, "torchtitan": 2, "olmo_core": 2, "litgpt": 1, "deepspeed_zero1": 2, "deepspeed_zero2": 2,
-           "deepspeed_zero3": 2, "composer": 1}
+           "deepspeed_zero3": 2, "composer": 1, "megatron_legacy_tp2": 2, "megatron_dist_tp2": 2}
 
 
 def run(out, name, ranks):

@@ -21,7 +21,7 @@ ModelDimensions DimensionsOf(const std::string& config_path) {
           .layers = (*config)["num_hidden_layers"].GetInt64(),
           .heads = (*config)["num_attention_heads"].GetInt64(),
           .kv_heads = (*config)["num_key_value_heads"].GetInt64(),
-          .head_dim = 4,
+          .head_dim = (*config)["head_dim"].GetInt64(),
           .intermediate_size = (*config)["intermediate_size"].GetInt64(),
           .vocab_size = (*config)["vocab_size"].GetInt64()};
 }
@@ -94,7 +94,9 @@ TEST_P(WritersTest, IsNeverReadyWhileAFileThatItNeedsIsShort) {
   EXPECT_TRUE(Inspect(path_)->ready());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WritersTest, ::testing::Values("torch_fsdp", "litgpt"),
+INSTANTIATE_TEST_SUITE_P(All, WritersTest,
+                         ::testing::Values("torch_fsdp", "litgpt", "deepspeed_zero1",
+                                           "deepspeed_zero3", "olmo_core"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
