@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
@@ -149,10 +150,46 @@ Result<Flops> CountFlops(const EvaluationSettings& settings) {
   return flops;
 }
 
+// Tells the time on the wall, and remembers the core time at every question: steps ask at their
+// ends.
+class CoreClock : public Clock {
+ public:
+  UnixMillis Now() const override { return system_.Now(); }
+  std::chrono::steady_clock::time_point Steady() const override {
+    const auto now = system_.Steady();
+    asked_.emplace_back(now, CpuSeconds(CLOCK_PROCESS_CPUTIME_ID));
+    return now;
+  }
+
+  // Core seconds of a step of a result frame's "seconds", which lists steps in order.
+  double CpuOfStep(const JsonValue& seconds, std::string_view step) const {
+    double end = 0;
+    for (const auto& [name, value] : seconds.GetObject()) {
+      const double begin = end;
+      end += value.GetDouble();
+      if (name.GetString() == step) return CpuAt(end) - CpuAt(begin);
+    }
+    return 0;
+  }
+
+ private:
+  // At the question nearest to `seconds` after the first.
+  double CpuAt(double seconds) const {
+    const auto distance = [&](const auto& question) {
+      const std::chrono::duration<double> at = question.first - asked_.front().first;
+      return std::abs(at.count() - seconds);
+    };
+    return std::ranges::min_element(asked_, {}, distance)->second;
+  }
+
+  const SystemClock system_;
+  mutable std::vector<std::pair<std::chrono::steady_clock::time_point, double>> asked_;
+};
+
 Result<std::string> Profile(const std::string& request_path) {
   const EvaluationSettings settings = TRY(ParseEvaluationSettings(TRY(ReadFile(request_path))));
   const Flops flops = TRY(CountFlops(settings));
-  const SystemClock clock;
+  const CoreClock clock;
   OperatorTimes::Instance().Watch();
   const SendFrame ignore = [](std::string_view) -> Status { return {}; };
   const std::string result = TRY(Evaluate(settings, clock, ignore));
@@ -161,6 +198,7 @@ Result<std::string> Profile(const std::string& request_path) {
   json.BeginObject().Field("threads", static_cast<std::int64_t>(at::get_num_threads()));
   json.Field("flops_per_token", flops.per_token).Field("flops_per_row", flops.per_row);
   json.Field("cpu_seconds", CpuSeconds(CLOCK_PROCESS_CPUTIME_ID));
+  json.Field("score_cpu_seconds", clock.CpuOfStep(*FindMember(frame, "seconds"), "score"));
   json.Key("result").Value(frame);
   json.Key("operators").BeginObject();
   for (const auto& [name, seconds] : OperatorTimes::Instance().Largest()) json.Field(name, seconds);

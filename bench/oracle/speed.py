@@ -20,6 +20,7 @@ import sys
 import time
 
 import parity
+import speed_plots
 
 TASKS = 5
 ATTENTION = {"aten::bmm", "aten::_softmax", "aten::cat"}
@@ -285,7 +286,7 @@ def account(profile, gflops, cpu_gflops):
         f"useful matrix products: {useful:.0f} GFLOP in {seconds['score']:.1f} s of scoring = "
         f"{useful / seconds['score'] / gflops:.3f} of the peak ({gflops:.0f} GFLOP/s, 2048³, same libtorch)"
     )
-    scoring_cpu = profile["cpu_seconds"] - seconds["load"]
+    scoring_cpu = profile["score_cpu_seconds"]
     print(f"by core time, whatever else the machine does: {useful / scoring_cpu / cpu_gflops:.3f} ({cpu_gflops:.0f} per core)")
     print("\nwhere the time goes                    core s   share")
     groups = {"projections": 0.0, "logits and their softmax": 0.0, "attention": 0.0, "loading": 0.0, "element by element": 0.0}
@@ -332,9 +333,14 @@ def main():
     parser.add_argument("--peers", default="lm-eval,llama.cpp", help="none for ours alone")
     parser.add_argument("--batch", type=int, default=16, help="lm-eval's batch size")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--plots", action="store_true", help="only draw cost against items, length and model size")
     parser.add_argument("--programs", type=pathlib.Path, default=pathlib.Path("build/bin"))
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
+    if arguments.plots:
+        work = arguments.work / "plots"
+        speed_plots.make(arguments.programs, arguments.model, arguments.items_from, work, pathlib.Path("docs/pictures"))
+        return
     count = 10**9 if arguments.all else arguments.items
     peers = [p for p in arguments.peers.split(",") if p not in ("", "none")]
 
@@ -363,10 +369,10 @@ def main():
     every, _ = write_items(arguments.items_from, arguments.work / "every", 10**9)
     paper(plan(arguments.programs, arguments.model, every, arguments.work, CUDA_BUDGET))
 
-    print(f"\nprocess start to result file      seconds   core s   ratio\n  {'couplingctl evaluate':30}{ours.wall:9.1f}{ours.cpu:9.1f}")
+    print(f"\nprocess start to result file      seconds   core s   ratio  by core time\n  {'couplingctl evaluate':30}{ours.wall:9.1f}{ours.cpu:9.1f}")
     if "lm-eval" in peers:
         theirs, answers = run_lm_eval(arguments.model, tasks, arguments.work, arguments.batch, arguments.threads)
-        print(f"  {f'lm-eval, batch {arguments.batch}':30}{theirs.wall:9.1f}{theirs.cpu:9.1f}{theirs.wall / ours.wall:7.1f}×")
+        print(f"  {f'lm-eval, batch {arguments.batch}':30}{theirs.wall:9.1f}{theirs.cpu:9.1f}{theirs.wall / ours.wall:7.1f}×{theirs.cpu / ours.cpu:13.1f}×")
         worst, same, choices = compare(tasks, samples, answers)
         print(f"    {same} of {choices} greedy flags equal, log-likelihoods within {worst:.1e} per four characters")
     if "llama.cpp" in peers:

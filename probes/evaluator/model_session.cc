@@ -90,14 +90,15 @@ Status ModelSession::ChooseDevice() {
 }
 
 Status ModelSession::Load() {
+  KeepFreedMemory();
   const CheckpointWeights weights = std::move(weights_);
   LoadedDecoder loaded = TRY(LoadDecoder(*weights.source, config_, place_,
                                          {.memory_limit_bytes = settings_.memory_limit_bytes}));
   TRY(weights.source->CheckUnchanged());
   decoder_ = std::move(loaded.decoder);
   weights_hash_ = std::move(loaded.weights_hash);
+  ReturnFreedMemory();  // of loading; scoring needs other sizes
   for (const std::string& note : loaded.notes) TRY(Note("weights", note));
-  KeepFreedMemory();  // not before: what loading frees goes back
   EndStep("load");
   return {};
 }

@@ -386,6 +386,8 @@ void SetComputeThreads(int threads) { at::set_num_threads(std::max(1, threads));
 
 int ComputeThreads() { return at::get_num_threads(); }
 
+void ReturnFreedMemory() { malloc_trim(0); }
+
 void KeepFreedMemory() {
   constexpr int kLargestBlock = 32 << 20;  // the most that glibc allows
   constexpr int kMost = 1 << 30;

@@ -78,5 +78,7 @@ int ComputeThreads();
 // From now on the process keeps the memory that it frees: a forward pass takes and gives back the
 // same blocks many times, and the system would hand out each anew, page by page.
 void KeepFreedMemory();
+// Gives back once what it has kept so far.
+void ReturnFreedMemory();
 
 }  // namespace couplingd

@@ -33,15 +33,11 @@ void Pack(Projection& projection) {
 
 }  // namespace
 
-void PackProjections(Weights& weights) {
+void PackProjections(LayerWeights& layer) {
   if (!at::hasMKLDNN() || !at::globalContext().userEnabledMkldnn()) return;
-  const auto pack = [&](std::int64_t index, std::int64_t) {
-    LayerWeights& layer = weights.layers[static_cast<std::size_t>(index)];
-    for (Projection* projection : {&layer.qkv, &layer.output, &layer.up, &layer.down}) {
-      Pack(*projection);
-    }
-  };
-  ForEachTile(at::kCPU, std::ssize(weights.layers), pack, /*tile_rows=*/1);
+  for (Projection* projection : {&layer.qkv, &layer.output, &layer.up, &layer.down}) {
+    Pack(*projection);
+  }
 }
 
 at::Tensor PackedLinear(const Projection& projection, const at::Tensor& x) {

@@ -10,7 +10,7 @@ namespace couplingd {
 
 // Replaces the projections' weights by packed ones, one at a time on each thread, where they are on
 // the CPU in fp32 and oneDNN is there; otherwise does nothing.
-void PackProjections(Weights& weights);
+void PackProjections(LayerWeights& layer);
 
 // x [rows, in] to [rows, out]. `projection.packed` is defined.
 at::Tensor PackedLinear(const Projection& projection, const at::Tensor& x);

@@ -30,13 +30,39 @@ class Allocator {
       weights.layer_projection = Project(all, hidden, false);
       weights.layer_projection_norm = {true, factory_.Empty({inputs.size}), {}};
     }
-    for (const LayerConfig& layer : config_.layer) weights.layers.push_back(Layer(layer));
+    weights.layers.resize(config_.layer.size());
     weights.final_norm = HiddenNorm(names_.final_norm);
     if (!names_.project_out.empty()) weights.project_out = Project(embedding, hidden, false);
     weights.head.weight =
         tied ? weights.embedding : factory_.Empty({config_.vocab_size, embedding});
     if (config_.head_bias) weights.head.bias = factory_.Empty({config_.vocab_size});
     return weights;
+  }
+
+  LayerWeights Layer(const LayerConfig& of) const {
+    const std::int64_t hidden = config_.hidden_size;
+    const std::int64_t queries = config_.heads * of.head_dim;
+    LayerWeights layer;
+    layer.first_norm = HiddenNorm(names_.first_norm);
+    layer.qkv = Project(queries + of.KeyRows() + of.ValueRows(), hidden, config_.qkv_bias);
+    layer.query_norm = NormOfHeads(config_.heads, of.head_dim);
+    if (of.KeyRows() > 0) layer.key_norm = NormOfHeads(of.kv_heads, of.head_dim);
+    layer.output = Project(hidden, queries, config_.attention_output_bias);
+    layer.attention_output_norm = HiddenNorm(names_.attention_output_norm);
+    layer.second_norm = HiddenNorm(names_.second_norm);
+    layer.mlp_output_norm = HiddenNorm(names_.mlp_output_norm);
+    if (const std::int64_t size = config_.layer_inputs.size; size > 0) {
+      layer.layer_input_gate = Project(size, hidden, false);
+      layer.layer_input_projection = Project(hidden, size, false);
+      layer.layer_input_norm = HiddenNorm(names_.layer_input_norm);
+    }
+    if (!names_.layer_scale.empty()) layer.scale = factory_.Empty({1});
+    if (of.has_experts) layer.experts = ExpertsOfLayer();
+    if (of.has_experts && !config_.experts.beside_mlp) return layer;
+    const std::int64_t wide = of.intermediate_size;
+    layer.up = Project(wide * (config_.gated_mlp ? 2 : 1), hidden, config_.mlp_bias);
+    layer.down = Project(hidden, wide, config_.mlp_bias);
+    return layer;
   }
 
  private:
@@ -64,32 +90,6 @@ class Allocator {
     norm.weight = factory_.Empty(shape);
     if (config_.qk_norm_bias) norm.bias = factory_.Empty(shape);
     return norm;
-  }
-
-  LayerWeights Layer(const LayerConfig& of) const {
-    const std::int64_t hidden = config_.hidden_size;
-    const std::int64_t queries = config_.heads * of.head_dim;
-    LayerWeights layer;
-    layer.first_norm = HiddenNorm(names_.first_norm);
-    layer.qkv = Project(queries + of.KeyRows() + of.ValueRows(), hidden, config_.qkv_bias);
-    layer.query_norm = NormOfHeads(config_.heads, of.head_dim);
-    if (of.KeyRows() > 0) layer.key_norm = NormOfHeads(of.kv_heads, of.head_dim);
-    layer.output = Project(hidden, queries, config_.attention_output_bias);
-    layer.attention_output_norm = HiddenNorm(names_.attention_output_norm);
-    layer.second_norm = HiddenNorm(names_.second_norm);
-    layer.mlp_output_norm = HiddenNorm(names_.mlp_output_norm);
-    if (const std::int64_t size = config_.layer_inputs.size; size > 0) {
-      layer.layer_input_gate = Project(size, hidden, false);
-      layer.layer_input_projection = Project(hidden, size, false);
-      layer.layer_input_norm = HiddenNorm(names_.layer_input_norm);
-    }
-    if (!names_.layer_scale.empty()) layer.scale = factory_.Empty({1});
-    if (of.has_experts) layer.experts = ExpertsOfLayer();
-    if (of.has_experts && !config_.experts.beside_mlp) return layer;
-    const std::int64_t wide = of.intermediate_size;
-    layer.up = Project(wide * (config_.gated_mlp ? 2 : 1), hidden, config_.mlp_bias);
-    layer.down = Project(hidden, wide, config_.mlp_bias);
-    return layer;
   }
 
   ExpertWeights ExpertsOfLayer() const {
@@ -259,6 +259,29 @@ void CopyQkvPerGroup(const ModelConfig& config, const at::Tensor& into, const at
 
 Weights AllocateWeights(const ModelConfig& config, const TensorFactory& factory, bool tied) {
   return Allocator(config, factory).All(tied);
+}
+
+LayerWeights AllocateLayer(const ModelConfig& config, const TensorFactory& factory,
+                           std::int64_t layer) {
+  return Allocator(config, factory).Layer(config.layer[static_cast<std::size_t>(layer)]);
+}
+
+bool IsOfLayer(TensorRole role) {
+  switch (role) {
+    case TensorRole::kEmbedding:
+    case TensorRole::kProjectIn:
+    case TensorRole::kPositions:
+    case TensorRole::kEmbeddingNorm:
+    case TensorRole::kLayerEmbedding:
+    case TensorRole::kLayerProjection:
+    case TensorRole::kLayerProjectionNorm:
+    case TensorRole::kFinalNorm:
+    case TensorRole::kProjectOut:
+    case TensorRole::kHead:
+      return false;
+    default:
+      return true;
+  }
 }
 
 void PutTensor(const ModelConfig& config, const ExpectedTensor& expected, const at::Tensor& stored,

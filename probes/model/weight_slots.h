@@ -9,9 +9,16 @@
 
 namespace couplingd {
 
-// Room for everything that ExpectedTensors names, on the factory's device in its type. Tied: the
-// head's weight is the embedding.
+// Room for everything that ExpectedTensors names outside the layers, on the factory's device in its
+// type; layers are empty. Tied: the head's weight is the embedding.
 Weights AllocateWeights(const ModelConfig& config, const TensorFactory& factory, bool tied);
+
+// Likewise for one layer.
+LayerWeights AllocateLayer(const ModelConfig& config, const TensorFactory& factory,
+                           std::int64_t layer);
+
+// Whether tensors of this role belong to one layer.
+bool IsOfLayer(TensorRole role);
 
 // Copies a tensor as the file holds it, on the weights' device, to its place.
 void PutTensor(const ModelConfig& config, const ExpectedTensor& expected, const at::Tensor& stored,

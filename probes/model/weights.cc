@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/hash.h"
 #include "probes/model/packed_linear.h"
@@ -57,9 +58,8 @@ class WeightLoader {
     TRY(MatchNames());
     TRY(CheckShapes());
     loaded_.weights = AllocateWeights(config_, factory_, tied_);
-    TRY(LoadTensors());
+    TRY(LoadGroups());
     NoteUnusedHead();
-    PackProjections(loaded_.weights);
     loaded_.hash = TRY(hasher_.Finish(source_));
     return std::move(loaded_);
   }
@@ -157,21 +157,52 @@ class WeightLoader {
                 "config.json and the weights do not belong together");
   }
 
+  // What is loaded by one thread: the tensors of a layer, or a single one.
+  struct Group {
+    std::vector<const TensorInfo*> tensors;
+    std::uint64_t bytes = 0;
+    std::optional<std::int64_t> layer;
+  };
+
+  std::vector<Group> Groups() const {
+    std::vector<Group> groups(static_cast<std::size_t>(config_.layers));
+    for (std::size_t i = 0; i < groups.size(); ++i) groups[i].layer = static_cast<std::int64_t>(i);
+    for (const TensorInfo& tensor : source_.tensors()) {
+      const auto at = expected_.find(&tensor);
+      const bool is_of_layer = at != expected_.end() && IsOfLayer(at->second.role);
+      if (!is_of_layer) groups.emplace_back();
+      Group& group =
+          is_of_layer ? groups[static_cast<std::size_t>(at->second.layer)] : groups.back();
+      group.tensors.push_back(&tensor);
+      group.bytes += tensor.bytes;
+    }
+    std::ranges::stable_sort(groups, std::greater(), &Group::bytes);
+    return groups;
+  }
+
   // Large ones first, side by side: while one is read, others are hashed, checked and converted.
-  Status LoadTensors() {
-    std::vector<const TensorInfo*> order;
-    for (const TensorInfo& tensor : source_.tensors()) order.push_back(&tensor);
-    std::ranges::stable_sort(order, std::greater(), &TensorInfo::bytes);
-    std::vector<Status> loaded(order.size());
+  Status LoadGroups() {
+    const std::vector<Group> groups = Groups();
+    std::vector<Status> loaded(groups.size());
     std::atomic<bool> has_failed = false;
     const auto load = [&](std::int64_t index, std::int64_t) {
       if (has_failed) return;
       Status& status = loaded[static_cast<std::size_t>(index)];
-      status = LoadTensor(*order[static_cast<std::size_t>(index)]);
+      status = LoadGroup(groups[static_cast<std::size_t>(index)]);
       if (!status) has_failed = true;
     };
-    ForEachTile(at::kCPU, std::ssize(order), load, /*tile_rows=*/1);
+    ForEachTile(at::kCPU, std::ssize(groups), load, /*tile_rows=*/1);
     for (Status& status : loaded) TRY(std::move(status));
+    return {};
+  }
+
+  // A layer is packed as soon as it is there, so that the next one takes the memory it came in.
+  Status LoadGroup(const Group& group) {
+    if (!group.layer) return LoadTensor(*group.tensors.front());
+    LayerWeights& layer = loaded_.weights.layers[static_cast<std::size_t>(*group.layer)];
+    layer = AllocateLayer(config_, factory_, *group.layer);
+    for (const TensorInfo* tensor : group.tensors) TRY(LoadTensor(*tensor));
+    PackProjections(layer);
     return {};
   }
 
