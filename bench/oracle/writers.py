@@ -97,7 +97,7 @@ def torchtitan(out):
         lm_head=llama3.Linear.Config(in_features=dim, out_features=SIZES["vocab_size"], param_init=llama3._output_linear_init(dim)),
         layers=llama3._build_llama3_layers(
             fuse_qkv=True, n_layers=SIZES["num_hidden_layers"], dim=dim, n_heads=heads, n_kv_heads=1,
-            hidden_dim=SIZES["intermediate_size"], attn_backend="sdpa",
+            hidden_dim=SIZES["intermediate_size"], attn_backend="flex",
             rope=llama3.ComplexRoPE.Config(dim=dim // heads, max_seq_len=64, theta=10000.0)))
     model = config.build()
     adapter = llama3.Llama3StateDictAdapter(config, None)

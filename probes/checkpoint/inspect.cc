@@ -152,7 +152,26 @@ class Inspector {
                   "the file belongs to another checkpoint, or the directory was renamed");
     }
     TakeTokens(state);
-    return {};
+    return CheckTimes();
+  }
+
+  // A save over an older checkpoint rewrites one file after the other, and trainer_state.json last:
+  // while some of the weights are older than it and some newer, they are of two saves. A copy that
+  // was not given the times may leave all of them newer.
+  Status CheckTimes() const {
+    const std::int64_t marked = signed_files_.back().stamp.mtime_ns;
+    const WeightsFile* older = nullptr;
+    const WeightsFile* newer = nullptr;
+    for (const WeightsFile& file : weights_.files) {
+      if (!file.name.ends_with(".json")) (file.stamp.mtime_ns > marked ? newer : older) = &file;
+    }
+    if (!older || !newer) return {};
+    return Fail(ErrorKind::kInvalidData,
+                fmt::format("{}: {} was written after {}, and {} before it", path_, newer->name,
+                            kTrainerStateName, older->name),
+                "the checkpoint is being saved over an older one; of a copy, touch "
+                "trainer_state.json",
+                true);
   }
 
   void TakeTokens(const TrainerState& state) {

@@ -100,7 +100,6 @@ Result<AssembledTensor> DcpReader::Assemble(const DcpTensor& tensor) {
     if (assembled.pieces.empty()) {
       assembled.info =
           DescribeTensor(tensor.name, tensor.dtype, tensor.shape, files_->at(piece.span).path);
-      assembled.info.offset = stored.begin;
     }
     assembled.pieces.push_back(std::move(piece));
   }

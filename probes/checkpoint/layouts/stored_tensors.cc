@@ -20,7 +20,6 @@ AssembledTensor WholeTensor(std::string name, const StoredTensor& stored, std::s
                             const std::string& path) {
   AssembledTensor tensor;
   tensor.info = DescribeTensor(std::move(name), stored.dtype, stored.shape, path);
-  tensor.info.offset = stored.begin;
   tensor.pieces.push_back(WholePiece(file, stored.begin, stored.shape, stored.stride));
   return tensor;
 }
@@ -50,6 +49,9 @@ Result<CheckpointWeights> FinishWeights(CheckpointFiles files, std::vector<Assem
   weights.files = files.TakeSigned();
   weights.format = std::move(format);
   weights.naming = naming;
+  for (AssembledTensor& tensor : tensors) {
+    if (!tensor.pieces.empty()) tensor.info.offset = tensor.pieces.front().source_begin;
+  }
   weights.source = TRY(Assemble(SpansOfFiles(files.TakeFiles()), std::move(tensors)));
   return weights;
 }
