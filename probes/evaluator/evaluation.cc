@@ -14,6 +14,7 @@
 #include "probes/benchmark/samples.h"
 #include "probes/evaluator/internals_task.h"
 #include "probes/evaluator/packs.h"
+#include "probes/model/rotary.h"
 #include "probes/scoring/planner.h"
 #include "probes/scoring/score_log.h"
 #include "probes/scoring/scorer.h"
@@ -123,7 +124,7 @@ class Evaluator {
 
   Status MakePlans() {
     const int budget = session_.TokenBudget();
-    plan_ = TRY(PlanScoring(requests_, budget));
+    plan_ = TRY(PlanScoring(requests_, budget, LongestShortText(session_.config())));
     TRY(FitIntoMemory(budget));
     session_.EndStep("plan");
     return {};

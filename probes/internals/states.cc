@@ -11,6 +11,7 @@
 #include "probes/device/factory.h"
 #include "probes/model/forward_hook.h"
 #include "probes/model/guarded.h"
+#include "probes/model/rotary.h"
 #include "probes/scoring/planner.h"
 
 namespace couplingd {
@@ -72,7 +73,8 @@ class Collector : public ForwardHook {
 };
 
 // The plan of the scorer, in which each prompt's one read marks the row of its last token.
-Result<ScoringPlan> PlanPrompts(std::span<const std::vector<TokenId>> prompts, int token_budget) {
+Result<ScoringPlan> PlanPrompts(std::span<const std::vector<TokenId>> prompts, int token_budget,
+                                const ModelConfig& config) {
   std::vector<ScoringRequest> requests;
   for (const std::vector<TokenId>& prompt : prompts) {
     ScoringRequest& request = requests.emplace_back();
@@ -80,7 +82,7 @@ Result<ScoringPlan> PlanPrompts(std::span<const std::vector<TokenId>> prompts, i
     request.scored_from = static_cast<int>(prompt.size());
     request.tokens.push_back(0);
   }
-  return PlanScoring(requests, token_budget);
+  return PlanScoring(requests, token_budget, LongestShortText(config));
 }
 
 Status ForwardAll(Decoder& decoder, ScoringPlan plan, Collector& collector) {
@@ -170,7 +172,7 @@ Result<PromptStates> CollectStates(Decoder& decoder, const Place& place,
                                    const StateOptions& options) {
   const TensorFactory factory(place);
   Collector collector(decoder.config(), prompts.size(), factory, options.heads);
-  ScoringPlan plan = TRY(PlanPrompts(prompts, options.token_budget));
+  ScoringPlan plan = TRY(PlanPrompts(prompts, options.token_budget, decoder.config()));
   decoder.Attach(&collector);
   const Status forwarded = ForwardAll(decoder, std::move(plan), collector);
   decoder.Attach(nullptr);

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "probes/device/factory.h"
 #include "probes/internals/states.h"
+#include "probes/model/rotary.h"
 #include "probes/scoring/planner.h"
 #include "probes/scoring/scorer.h"
 
@@ -59,7 +60,8 @@ double ShareRight(std::span<const double> margins) {
 Result<std::vector<ContinuationScore>> ScoreAll(Decoder& decoder,
                                                 const std::vector<ScoringRequest>& requests,
                                                 int token_budget) {
-  const ScoringPlan plan = TRY(PlanScoring(requests, token_budget));
+  const ScoringPlan plan =
+      TRY(PlanScoring(requests, token_budget, LongestShortText(decoder.config())));
   return ScoreRequests(decoder, plan, [](std::size_t, std::size_t) { return true; });
 }
 

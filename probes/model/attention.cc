@@ -81,13 +81,13 @@ at::Tensor PackAttention::Attend(const at::Tensor& query, const KeysValues& own,
             ? kept.at(block.kept_segment)
             : KeysValues{own.keys.narrow(0, block.key_begin, block.key_end - block.key_begin),
                          own.values.narrow(0, block.key_begin, block.key_end - block.key_begin)};
-    const std::int64_t key_count = keys.keys.size(0);
-    const Sight sight{
-        false,
-        {},
-        block.begin,
-        is_kept ? CountFrom(plan_.segments[block.kept_segment].position, key_count, factory_)
-                : positions_.of_rows.narrow(0, block.key_begin, key_count)};
+    Sight sight{false, {}, block.begin, {}};
+    if (!rule.IsPlain(positions_.longest)) {
+      const std::int64_t key_count = keys.keys.size(0);
+      sight.key_positions =
+          is_kept ? CountFrom(plan_.segments[block.kept_segment].position, key_count, factory_)
+                  : positions_.of_rows.narrow(0, block.key_begin, key_count);
+    }
     const Partial partial =
         Plain(grouped.narrow(0, block.begin, count), keys.keys, keys.values, sight, rule);
     at::Tensor so_far = log_sum_exp.narrow(0, block.begin, count);

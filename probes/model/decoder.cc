@@ -181,10 +181,6 @@ class TorchDecoder : public Decoder {
   at::Tensor Forward(const ForwardPlan& plan, std::size_t pack_index) {
     const ForwardPack& pack = plan.packs[pack_index];
     const at::Tensor positions = factory_.Indices(RowPositions(plan, pack));
-    std::int64_t length = 0;
-    for (const Segment& segment : plan.segments) {
-      length = std::max(length, segment.position + segment.end - segment.begin);
-    }
     const PackAttention attention(plan, pack_index, factory_, kernel_);
     const at::Tensor ids =
         factory_.TokenIds(std::span(plan.tokens)
@@ -194,8 +190,8 @@ class TorchDecoder : public Decoder {
     const LayerContext context{config_,
                                factory_,
                                attention,
-                               tables_.At(positions, length, length),
-                               KeyBias(length),
+                               tables_.At(plan, pack),
+                               KeyBias(plan, pack),
                                InputsOfLayers(ids, x),
                                hook_};
     if (hook_ != nullptr) hook_->OnResidual(0, x);
@@ -249,12 +245,12 @@ class TorchDecoder : public Decoder {
     return Normalise(config_, weights_.embedding_norm, x);
   }
 
-  // ALiBi's biases of `length` positions, for AttentionRule.
-  at::Tensor KeyBias(std::int64_t length) {
+  // ALiBi's biases of all positions up to the pack's last, for AttentionRule.
+  at::Tensor KeyBias(const ForwardPlan& plan, const ForwardPack& pack) {
     const Alibi& alibi = config_.alibi;
-    if (alibi.slopes.empty() || (key_bias_.defined() && key_bias_.size(1) >= length)) {
-      return key_bias_;
-    }
+    if (alibi.slopes.empty()) return {};
+    const std::int64_t length = std::ranges::max(RowPositions(plan, pack)) + 1;
+    if (key_bias_.defined() && key_bias_.size(1) >= length) return key_bias_;
     std::vector<float> values;
     for (const float slope : alibi.slopes) {
       for (std::int64_t position = 0; position < length; ++position) {

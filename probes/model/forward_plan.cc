@@ -1,5 +1,6 @@
 #include "probes/model/forward_plan.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace couplingd {
@@ -14,6 +15,25 @@ std::vector<std::int64_t> RowPositions(const ForwardPlan& plan, const ForwardPac
     }
   }
   return positions;
+}
+
+std::vector<std::int64_t> RowLengths(const ForwardPlan& plan, const ForwardPack& pack) {
+  std::vector<std::int64_t> longest(plan.segments.size(), 0);
+  for (std::size_t at = plan.segments.size(); at-- > 0;) {
+    const Segment& segment = plan.segments[at];
+    longest[at] = std::max(longest[at], segment.position + segment.end - segment.begin);
+    if (segment.parent < 0) continue;
+    std::int64_t& above = longest[static_cast<std::size_t>(segment.parent)];
+    above = std::max(above, longest[at]);
+  }
+  std::vector<std::int64_t> lengths;
+  lengths.reserve(static_cast<std::size_t>(pack.rows()));
+  for (std::int32_t at = pack.segment_begin; at < pack.segment_end; ++at) {
+    const Segment& segment = plan.segments[at];
+    lengths.insert(lengths.end(), static_cast<std::size_t>(segment.end - segment.begin),
+                   longest[static_cast<std::size_t>(at)]);
+  }
+  return lengths;
 }
 
 ForwardPlan GrowingText(std::span<const TokenId> text, std::size_t known) {

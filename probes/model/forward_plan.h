@@ -47,6 +47,9 @@ struct ForwardPlan {
 // Position of each row of the pack in its sequence.
 std::vector<std::int64_t> RowPositions(const ForwardPlan& plan, const ForwardPack& pack);
 
+// Of each row of the pack: tokens of the longest sequence of the plan that it belongs to.
+std::vector<std::int64_t> RowLengths(const ForwardPlan& plan, const ForwardPack& pack);
+
 // A text of which the first `known` < text.size() tokens were forwarded before and stay kept: the
 // last pack holds the rest as one segment, which stays kept too. Nothing is read.
 ForwardPlan GrowingText(std::span<const TokenId> text, std::size_t known);

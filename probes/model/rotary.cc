@@ -44,12 +44,16 @@ float YarnInterpolation(std::int64_t j, const Rope& rope) {
 
 }  // namespace
 
-bool IsLong(const Rope& rope, std::int64_t length) {
-  return rope.scaling.kind == RopeScalingKind::kLongRope &&
-         static_cast<double>(length) > rope.scaling.original_max_positions;
+std::int64_t LongestShortText(const ModelConfig& config) {
+  for (const Rope& rope : config.ropes) {
+    if (rope.scaling.kind == RopeScalingKind::kLongRope) {
+      return static_cast<std::int64_t>(rope.scaling.original_max_positions);
+    }
+  }
+  return 0;
 }
 
-std::vector<float> InverseFrequencies(const Rope& rope, std::int64_t length) {
+std::vector<float> InverseFrequencies(const Rope& rope, bool is_long) {
   const RopeScaling& scaling = rope.scaling;
   const auto factor = static_cast<float>(scaling.factor);
   std::vector<float> frequencies;
@@ -72,7 +76,7 @@ std::vector<float> InverseFrequencies(const Rope& rope, std::int64_t length) {
         break;
       }
       case RopeScalingKind::kLongRope: {
-        const auto& factors = IsLong(rope, length) ? scaling.long_factors : scaling.short_factors;
+        const auto& factors = is_long ? scaling.long_factors : scaling.short_factors;
         frequency = 1.0f / (static_cast<float>(factors[static_cast<std::size_t>(j)]) * power);
         break;
       }

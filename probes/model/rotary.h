@@ -9,11 +9,11 @@
 namespace couplingd {
 
 // Radians per position for each pair of rotating elements: rope.dim / 2 of them. In fp32, in the
-// order of operations of HF transformers, since positions multiply what rounding leaves. `length`
-// is that of the longest text in the batch, by which LongRoPE chooses its factors.
-std::vector<float> InverseFrequencies(const Rope& rope, std::int64_t length);
+// order of operations of HF transformers, since positions multiply what rounding leaves. `is_long`:
+// with LongRoPE's factors for long texts.
+std::vector<float> InverseFrequencies(const Rope& rope, bool is_long);
 
-// Whether texts of this length take LongRoPE's factors for long ones.
-bool IsLong(const Rope& rope, std::int64_t length);
+// Texts of more tokens than this turn all of them by other factors (LongRoPE); 0: there are none.
+std::int64_t LongestShortText(const ModelConfig& config);
 
 }  // namespace couplingd

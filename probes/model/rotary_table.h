@@ -7,6 +7,7 @@
 
 #include "probes/device/factory.h"
 #include "probes/model/config.h"
+#include "probes/model/forward_plan.h"
 
 namespace couplingd {
 
@@ -24,19 +25,17 @@ class RotaryTables {
   // Both outlive the tables.
   RotaryTables(const ModelConfig& config, const TensorFactory& factory);
 
-  // One entry per element of config.ropes. `positions` int64 [rows], below `needed`; `length`: of
-  // the longest text in the batch.
-  std::vector<RotaryAngles> At(const at::Tensor& positions, std::int64_t needed,
-                               std::int64_t length);
+  // For the rows of a pack: one entry per element of config.ropes.
+  std::vector<RotaryAngles> At(const ForwardPlan& plan, const ForwardPack& pack);
 
  private:
+  // [positions, rope.dim / 2]; LongRoPE's have as many rows again for long texts.
   struct Table {
-    at::Tensor cos, sin;  // [positions, rope.dim / 2]
+    at::Tensor cos, sin;
     std::int64_t positions = 0;
-    bool is_long = false;
   };
 
-  Table Make(const Rope& rope, std::int64_t positions, std::int64_t length) const;
+  Table Make(const Rope& rope, std::int64_t positions) const;
 
   const ModelConfig& config_;
   const TensorFactory& factory_;

@@ -20,11 +20,12 @@ std::int64_t CommonPrefix(Sequence a, Sequence b) {
 // say where it branches.
 class TrieMaker {
  public:
-  TrieMaker(std::span<const Sequence> sorted, int token_budget)
+  // Sequences from `first_long` on share nothing with those before.
+  TrieMaker(std::span<const Sequence> sorted, std::size_t first_long, int token_budget)
       : sequences_(sorted), budget_(token_budget), leaf_(sorted.size(), -1) {
     shared_.resize(sorted.size(), 0);
     for (std::size_t i = 1; i < sorted.size(); ++i) {
-      shared_[i] = CommonPrefix(sorted[i - 1], sorted[i]);
+      if (i != first_long) shared_[i] = CommonPrefix(sorted[i - 1], sorted[i]);
     }
   }
 
@@ -132,11 +133,15 @@ Status CheckRequests(std::span<const ScoringRequest> requests, int token_budget)
 
 class Planner {
  public:
-  explicit Planner(std::span<const ScoringRequest> requests) : requests_(requests) {}
+  Planner(std::span<const ScoringRequest> requests, std::int64_t longest_short)
+      : requests_(requests), longest_short_(longest_short) {}
 
   ScoringPlan Plan(int token_budget) {
     SortSequences();
-    TrieMaker trie(sequences_, token_budget);
+    const auto first_long = std::ranges::find_if(
+        sequences_, [&](const Sequence& sequence) { return IsLong(sequence); });
+    TrieMaker trie(sequences_, static_cast<std::size_t>(first_long - sequences_.begin()),
+                   token_budget);
     trie.Make(plan_.forward);
     CutIntoPacks(plan_.forward, token_budget);
     CollectReads(trie.leaves());
@@ -150,11 +155,18 @@ class Planner {
     return tokens.first(tokens.size() - 1);
   }
 
+  bool IsLong(const Sequence& sequence) const {
+    return longest_short_ > 0 && std::ssize(sequence) > longest_short_;
+  }
+
+  // Long ones last.
   void SortSequences() {
     std::vector<std::size_t> order(requests_.size());
     std::iota(order.begin(), order.end(), 0);
     std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
-      return std::ranges::lexicographical_compare(Input(a), Input(b));
+      const Sequence in_a = Input(a), in_b = Input(b);
+      if (IsLong(in_a) != IsLong(in_b)) return IsLong(in_b);
+      return std::ranges::lexicographical_compare(in_a, in_b);
     });
     sequence_of_.resize(requests_.size());
     for (const std::size_t request : order) {
@@ -206,6 +218,7 @@ class Planner {
   }
 
   std::span<const ScoringRequest> requests_;
+  const std::int64_t longest_short_;
   std::vector<Sequence> sequences_;  // unique, sorted
   std::vector<std::size_t> sequence_of_;
   ScoringPlan plan_;
@@ -213,9 +226,10 @@ class Planner {
 
 }  // namespace
 
-Result<ScoringPlan> PlanScoring(std::span<const ScoringRequest> requests, int token_budget) {
+Result<ScoringPlan> PlanScoring(std::span<const ScoringRequest> requests, int token_budget,
+                                std::int64_t longest_short) {
   TRY(CheckRequests(requests, token_budget));
-  return Planner(requests).Plan(token_budget);
+  return Planner(requests, longest_short).Plan(token_budget);
 }
 
 }  // namespace couplingd

@@ -29,7 +29,10 @@ struct ScoringPlan {
 
 // The plan depends on the set of sequences and the budget alone: not on the order of the requests,
 // nor on threads. A pack holds at most `token_budget` ≥ 1 tokens; a longer segment is cut. kUsage
-// names the request whose bounds make no sense.
-Result<ScoringPlan> PlanScoring(std::span<const ScoringRequest> requests, int token_budget);
+// names the request whose bounds make no sense. Sequences that forward more than `longest_short`
+// tokens share nothing with shorter ones, since some models compute long texts otherwise
+// (LongestShortText in rotary.h); 0: all may share.
+Result<ScoringPlan> PlanScoring(std::span<const ScoringRequest> requests, int token_budget,
+                                std::int64_t longest_short = 0);
 
 }  // namespace couplingd

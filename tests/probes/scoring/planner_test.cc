@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 #include <set>
 
@@ -104,6 +105,37 @@ TEST(Planner, PacksAreDepthFirstWithinTheBudgetAndCoverEverything) {
     EXPECT_EQ(read, std::ssize(plan.reads));
     EXPECT_EQ(segment, std::ssize(plan.segments));
   }
+}
+
+TEST(Planner, LongSequencesShareNothingWithShortOnesWhereTheModelTellsThemApart) {
+  const auto requests = RandomRequests(11, 80, 3);
+  constexpr std::int64_t kShort = 6;
+  const ScoringPlan plan = PlanScoring(requests, 40, kShort).value();
+  const ForwardPlan& forward = plan.forward;
+  const auto segment_of = [&](std::int64_t row) {
+    std::int32_t at = 0;
+    while (forward.segments[at].end <= row) ++at;
+    return at;
+  };
+  std::map<std::int32_t, std::set<bool>>
+      classes;  // segment → whether the texts through it are long
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto& tokens = requests[i].tokens;
+    for (int k = requests[i].scored_from; k < std::ssize(tokens); ++k) {
+      const auto read = static_cast<std::size_t>(plan.first_read[i]) + k - requests[i].scored_from;
+      const std::int64_t row = forward.reads[plan.read_of[read]].row;
+      EXPECT_EQ(PathTo(forward, row), std::vector<TokenId>(tokens.begin(), tokens.begin() + k));
+      for (std::int32_t at = segment_of(row); at >= 0; at = forward.segments[at].parent) {
+        classes[at].insert(std::ssize(tokens) - 1 > kShort);
+      }
+    }
+  }
+  std::set<bool> seen;
+  for (const auto& [segment, of] : classes) {
+    EXPECT_EQ(of.size(), 1u) << segment;
+    seen.insert(of.begin(), of.end());
+  }
+  EXPECT_EQ(seen.size(), 2u);
 }
 
 TEST(Planner, DoesNotDependOnTheOrderOfTheRequests) {
