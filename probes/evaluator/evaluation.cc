@@ -138,7 +138,7 @@ class Evaluator {
     MemoryEstimate needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
     while (needs.Peak() > *cap && budget / 2 >= kSmallestBudget) {
       budget /= 2;
-      plan_ = TRY(PlanScoring(requests_, budget));
+      plan_ = TRY(PlanScoring(requests_, budget, LongestShortText(session_.config())));
       needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
     }
     if (needs.Peak() > *cap) {
