@@ -105,7 +105,9 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan
                                    : std::min<std::int64_t>(place.threads, kStagedTensors) *
                                          kStoredBytes * LargestTensor(config);
   estimate.kept = element * 2 * all_keys * MostKeptTokens(plan);
-  estimate.activations = element * sizes.rows * (2 * hidden + 2 * queries + 2 * keys);
+  estimate.activations =
+      element * sizes.rows *
+      (2 * hidden + 2 * queries + 2 * keys + config.layers * config.layer_inputs.size);
   if (place.is_cuda) {
     estimate.workspace =
         element * sizes.rows * (4 * hidden + 3 * mlp) + 2 * 4 * (kCudaLogits + kCudaScores);
