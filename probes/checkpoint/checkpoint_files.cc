@@ -78,16 +78,16 @@ Result<std::size_t> CheckpointFiles::Open(std::string_view name) {
   return files_.size() - 1;
 }
 
-void CheckpointFiles::Sign(std::size_t file, std::string header_hash) {
+void CheckpointFiles::Sign(std::size_t file, std::string header_hash, bool is_whole) {
   std::string name = files_[file].path.substr(directory_.size() + 1);
   const FileStamp& stamp = files_[file].stamp;
-  signed_.insert_or_assign(name, WeightsFile{name, stamp, std::move(header_hash)});
+  signed_.insert_or_assign(name, WeightsFile{name, stamp, std::move(header_hash), is_whole});
 }
 
 Result<std::string> CheckpointFiles::ReadSigned(std::string_view name, std::size_t max_bytes) {
   const std::size_t file = TRY(Open(name));
   std::string content = TRY(ReadConfined(files_[file], max_bytes));
-  Sign(file, HashHex(content));
+  Sign(file, HashHex(content), true);
   return content;
 }
 

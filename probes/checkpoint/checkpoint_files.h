@@ -28,7 +28,7 @@ class CheckpointFiles {
   std::string PathOf(std::string_view name) const;
 
   // The file counts for the checkpoint's signature, with the hash of what describes its tensors.
-  void Sign(std::size_t file, std::string header_hash);
+  void Sign(std::size_t file, std::string header_hash, bool is_whole = false);
   // The content of a small file, which is signed by it.
   Result<std::string> ReadSigned(std::string_view name, std::size_t max_bytes);
 

@@ -33,7 +33,8 @@ struct CheckpointOptions {
 struct WeightsFile {
   std::string name;  // within the directory
   FileStamp stamp;
-  std::string header_hash;  // over what describes the tensors in it; of an index, its content
+  std::string header_hash;  // over what describes the tensors in it
+  bool is_whole = false;    // header_hash is over the whole content
 };
 
 struct CheckpointWeights {

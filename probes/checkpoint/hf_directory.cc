@@ -95,7 +95,7 @@ Result<Candidate> OpenSharded(const std::string& directory, const CheckpointOpti
   const std::string text = TRY(ReadConfined(index, kMaxIndexBytes));
   const WeightMap map = TRY(ParseWeightIndex(text, index_path, ".safetensors"));
   Candidate candidate;
-  candidate.weights.files.push_back({std::string(kIndexName), index.stamp, HashHex(text)});
+  candidate.weights.files.push_back({std::string(kIndexName), index.stamp, HashHex(text), true});
   std::vector<ConfinedFile> files;
   std::vector<TensorInfo> tensors;
   for (const auto& [name, wanted] : map) {

@@ -74,7 +74,7 @@ class Inspector {
   Result<std::string> ReadSmall(std::string_view name, std::size_t max_bytes) {
     const ConfinedFile file = TRY(OpenConfined(JoinPath(directory_, name), options_.read_roots));
     std::string content = TRY(ReadConfined(file, max_bytes));
-    signed_files_.push_back({std::string(name), file.stamp, HashHex(content)});
+    signed_files_.push_back({std::string(name), file.stamp, HashHex(content), true});
     return content;
   }
 
@@ -196,8 +196,10 @@ class Inspector {
     StreamHash hash;
     hash.Update(fmt::format("{}:{}\n", path_.size(), path_));
     for (const WeightsFile& file : signed_files_) {
-      hash.Update(fmt::format("{}:{} {} {} {} {}\n", file.name.size(), file.name, file.stamp.inode,
-                              file.stamp.size, file.stamp.mtime_ns, file.header_hash));
+      // Of a file that is hashed as a whole, written again with the same content, nothing changed.
+      const FileStamp stamp = file.is_whole ? FileStamp{.size = file.stamp.size} : file.stamp;
+      hash.Update(fmt::format("{}:{} {} {} {} {}\n", file.name.size(), file.name, stamp.inode,
+                              stamp.size, stamp.mtime_ns, file.header_hash));
       inspection_.files.push_back({file.name, file.stamp.size});
     }
     inspection_.signature = hash.Hex();

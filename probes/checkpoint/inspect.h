@@ -63,8 +63,8 @@ struct Inspection {
 
 // An Error only where the directory itself cannot be looked at: it does not exist (kNotFound), may
 // not be listed (kPermission), is no directory, or lies outside the roots (kPermission). Everything
-// else is an Inspection. signature = hash of the real path and, for weights, index, config.json and
-// trainer_state.json, of name, inode, size, mtime and the hash of header or content.
+// else is an Inspection. signature = hash of the real path, of weights the name, inode, size, mtime
+// and header hash, and of index, config.json and the trainer's small files name and content.
 Result<Inspection> Inspect(const std::string& directory, const InspectOptions& options = {});
 
 // One JSON object on one line:

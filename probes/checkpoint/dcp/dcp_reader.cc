@@ -46,7 +46,7 @@ Result<DcpReader> DcpReader::Open(CheckpointFiles& files, std::string folder,
   const std::size_t file = TRY(files.Open(name));
   auto text =
       std::make_shared<const std::string>(TRY(ReadConfined(files.at(file), kMaxMetadataBytes)));
-  files.Sign(file, HashHex(*text));
+  files.Sign(file, HashHex(*text), true);
   reader.metadata_mtime_ns_ = files.at(file).stamp.mtime_ns;
   reader.metadata_ = TRY(ParseDcpMetadata(std::move(text), files.PathOf(name), wanted));
   return reader;

@@ -65,16 +65,19 @@ Status TakeTorchtitanState(DcpReader& reader, CheckpointWeights& weights) {
   return {};
 }
 
+// Markers are written in place: what does not parse may still come.
+Result<JsonDocument> ReadMarker(CheckpointFiles& files, std::string_view name) {
+  const std::string text = TRY(files.ReadSigned(name, kMaxJsonBytes));
+  Result<JsonDocument> marker = ParseJson(text, files.PathOf(name));
+  if (!marker) marker.error().retryable = true;
+  return marker;
+}
+
 // OLMo-core writes train/rank0.pt beside its model, .metadata.json last, and config.json after it.
 Status TakeOlmoState(CheckpointFiles& files, CheckpointWeights& weights) {
-  const std::string text = TRY(files.ReadSigned(".metadata.json", kMaxJsonBytes));
   const std::string path = files.PathOf(".metadata.json");
-  Result<JsonDocument> marker = ParseJson(text, path);
-  if (!marker) {
-    marker.error().retryable = true;
-    return std::unexpected(std::move(marker).error());
-  }
-  weights.ephemeral = TRY(FindBool(*marker, "ephemeral", path)).value_or(false);
+  const JsonDocument marker = TRY(ReadMarker(files, ".metadata.json"));
+  weights.ephemeral = TRY(FindBool(marker, "ephemeral", path)).value_or(false);
   TRY(files.ReadSigned("config.json", kMaxJsonBytes));
   const OpenedArchive train = TRY(OpenArchiveFile(files, "train/rank0.pt"));
   const PickleRef state = train.archive.object.root();
@@ -90,7 +93,15 @@ Status TakeOlmoState(CheckpointFiles& files, CheckpointWeights& weights) {
 // Megatron writes metadata.json after .metadata, and what all ranks share as an object of the
 // checkpoint or, in older releases, as common.pt.
 Status TakeMegatronCommon(CheckpointFiles& files, DcpReader& reader, CheckpointWeights& weights) {
-  TRY(files.ReadSigned("metadata.json", kMaxJsonBytes));
+  const JsonDocument marker = TRY(ReadMarker(files, "metadata.json"));
+  const std::string backend =
+      TRY(GetString(marker, "sharded_backend", files.PathOf("metadata.json")));
+  if (backend != "torch_dist") {
+    return Fail(
+        ErrorKind::kUnsupported,
+        fmt::format("{}: the backend {} is not read", files.PathOf("metadata.json"), backend),
+        "save it in the format torch_dist");
+  }
   if (const DcpObject* common = reader.metadata().FindObject("common_state/shard_0_1")) {
     const TorchArchive archive = TRY(reader.OpenObject(*common));
     return TakeMegatronState(ElementAt(archive.object.root(), 0), archive.path, weights);
