@@ -200,6 +200,13 @@ Status CompleteLayers(const ConfigReader& reader, ModelConfig& config) {
                                   "heads",
                                   layer.kv_heads, config.heads));
     }
+    const bool turns = config.rotary != Rotary::kNone;
+    if (config.heads * layer.head_dim > kMaxWidth ||
+        (turns && config.ropes[layer.rope].dim > layer.head_dim)) {
+      return BadField(reader.source(), "head_dim",
+                      fmt::format("is {} in some layer, which fits neither {} heads nor what turns",
+                                  layer.head_dim, config.heads));
+    }
   }
   const std::int64_t norms = config.qk_norm == QkNorm::kPerHead ? 2 * config.heads : 0;
   const std::int64_t parts = config.layers * (3 * config.experts.count + norms);

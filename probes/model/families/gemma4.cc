@@ -55,8 +55,17 @@ Status ReadFullLayers(const ConfigReader& reader, const std::vector<bool>& is_sl
       TRY(reader.Size({{"num_global_key_value_heads"}, config.kv_heads}, config.heads));
   if (per_layer != nullptr) TRY(ReadPerLayer(reader, *per_layer, config));
   for (std::size_t index = 0; index < config.layer.size(); ++index) {
-    if (is_sliding[index]) continue;
+    if (is_sliding[index]) {
+      if (config.layer[index].head_dim == 0) continue;
+      return reader.Unsupported("per_layer_config",
+                                "names a sliding layer; only full layers are "
+                                "known to differ");
+    }
     LayerConfig& layer = config.layer[index];
+    if (layer.head_dim != config.layer.back().head_dim) {
+      return reader.Unsupported("per_layer_config",
+                                "gives full layers different head sizes; they turn alike");
+    }
     layer.values_are_keys = values_are_keys;
     if (per_layer != nullptr) continue;
     layer.head_dim = head_dim;

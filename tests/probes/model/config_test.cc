@@ -111,6 +111,102 @@ TEST(ModelConfig, EveryFamilyReadsAnEmptyConfiguration) {
   }
 }
 
+// Whatever stands in a field, the answer is a model that can be listed or an error of its own.
+TEST(ModelConfig, OddValuesAreReadOrRefusedInEveryFamily) {
+  const std::string keys[] = {"vocab_size",
+                              "hidden_size",
+                              "n_embd",
+                              "d_model",
+                              "n_embed",
+                              "num_hidden_layers",
+                              "n_layer",
+                              "num_layers",
+                              "n_layers",
+                              "num_attention_heads",
+                              "n_head",
+                              "num_heads",
+                              "n_heads",
+                              "num_key_value_heads",
+                              "num_kv_heads",
+                              "head_dim",
+                              "intermediate_size",
+                              "n_inner",
+                              "ffn_dim",
+                              "ffn_hidden_size",
+                              "max_position_embeddings",
+                              "rotary_dim",
+                              "rope_theta",
+                              "partial_rotary_factor",
+                              "rope_scaling",
+                              "rope_parameters",
+                              "sliding_window",
+                              "window_size",
+                              "max_window_layers",
+                              "layer_types",
+                              "attention_types",
+                              "attn_config",
+                              "clip_qkv",
+                              "num_local_experts",
+                              "num_experts",
+                              "num_experts_per_tok",
+                              "moe_intermediate_size",
+                              "decoder_sparse_step",
+                              "mlp_only_layers",
+                              "word_embed_proj_dim",
+                              "query_pre_attn_scalar",
+                              "attn_logit_softcapping",
+                              "final_logit_softcapping",
+                              "num_kv_shared_layers",
+                              "per_layer_config",
+                              "global_head_dim",
+                              "hidden_size_per_layer_input",
+                              "vocab_size_per_layer_input",
+                              "tie_word_embeddings",
+                              "hidden_act"};
+  const std::string values[] = {"0",
+                                "-1",
+                                "1",
+                                "3",
+                                "7",
+                                "4096",
+                                "1048576",
+                                "1e300",
+                                "0.3",
+                                "4611686018427387904",
+                                "null",
+                                "true",
+                                "\"x\"",
+                                "[]",
+                                "[-1]",
+                                "[[[], 1]]",
+                                "{}",
+                                R"({"type": "linear"})",
+                                R"({"full_attention": {"rope_theta": -1}})",
+                                R"({"1": {"head_dim": 1048576}})"};
+  std::size_t accepted = 0, refused = 0;
+  for (const std::string_view type : KnownModelTypes()) {
+    for (const std::string& key : keys) {
+      for (const std::string& value : values) {
+        const std::string text = R"({"model_type": ")" + std::string(type) +
+                                 R"(", "enable_moe_block": true, "top_k_experts": 1, ")" + key +
+                                 "\": " + value + "}";
+        const auto config = Parse(text);
+        if (!config) {
+          EXPECT_NE(config.error().kind, ErrorKind::kInternal) << text;
+          EXPECT_THAT(config.error().message, HasSubstr("config.json")) << text;
+          ++refused;
+          continue;
+        }
+        ++accepted;
+        EXPECT_GT(ParameterCount(*config), 0) << text;
+        EXPECT_EQ(std::ssize(config->layer), config->layers) << text;
+      }
+    }
+  }
+  EXPECT_GT(accepted, refused);
+  EXPECT_GT(refused, 4000u);
+}
+
 std::vector<std::int64_t> Windows(const std::string& text) {
   std::vector<std::int64_t> windows;
   const auto config = Parse(text);
