@@ -4,7 +4,7 @@
 //
 // A DIR is one that bench/oracle/family_models.py writes. Prints a line of JSON for each: the
 // largest absolute difference to logits.f32 in fp32 with both attention kernels, with the
-// configuration in transformers 4's spelling, and in bf16.
+// configuration in transformers 4's spelling, and in bf16, where the root of the mean square too.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -27,15 +27,24 @@ Result<std::vector<T>> ReadRaw(const std::string& path) {
   return values;
 }
 
-// Infinite where a size differs; a NaN counts as a difference.
-double LargestDifference(const std::vector<float>& a, const std::vector<float>& b) {
-  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+struct Difference {
   double largest = 0;
+  double rms = 0;  // root of the mean square
+};
+
+// Infinite where a size differs; a NaN counts as a difference.
+Difference DifferenceOf(const std::vector<float>& a, const std::vector<float>& b) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (a.size() != b.size() || a.empty()) return {kInfinity, kInfinity};
+  Difference difference;
+  double squares = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const double difference = std::abs(static_cast<double>(a[i]) - b[i]);
-    if (!(difference <= largest)) largest = difference;
+    const double here = std::abs(static_cast<double>(a[i]) - b[i]);
+    if (!(here <= difference.largest)) difference.largest = here;
+    squares += here * here;
   }
-  return largest;
+  difference.rms = std::sqrt(squares / static_cast<double>(a.size()));
+  return difference;
 }
 
 struct Variant {
@@ -43,13 +52,13 @@ struct Variant {
   std::vector<TokenId> tokens;
   std::vector<float> logits;
 
-  Result<double> Difference(const std::string& config_name, const Place& place,
-                            bool plain_attention) const {
+  Result<Difference> Compare(const std::string& config_name, const Place& place,
+                             bool plain_attention) const {
     const ModelConfig config = TRY(LoadModelConfig(fmt::format("{}/{}", directory, config_name)));
     const CheckpointWeights weights = TRY(OpenCheckpoint(directory));
     const LoadedDecoder loaded =
         TRY(LoadDecoder(*weights.source, config, place, {.plain_attention = plain_attention}));
-    return LargestDifference(TRY(loaded.decoder->Logits(tokens)), logits);
+    return DifferenceOf(TRY(loaded.decoder->Logits(tokens)), logits);
   }
 };
 
@@ -58,13 +67,14 @@ Result<std::string> Measure(const std::string& directory) {
   variant.directory = directory;
   variant.tokens = TRY(ReadRaw<TokenId>(directory + "/tokens.i32"));
   variant.logits = TRY(ReadRaw<float>(directory + "/logits.f32"));
-  const double fp32 = TRY(variant.Difference("config.json", {}, false));
-  const double plain = TRY(variant.Difference("config.json", {}, true));
-  const double v4 = TRY(variant.Difference("config_v4.json", {}, false));
-  const double bf16 = TRY(variant.Difference("config.json", {.type = ComputeType::kBf16}, false));
+  const Difference fp32 = TRY(variant.Compare("config.json", {}, false));
+  const Difference plain = TRY(variant.Compare("config.json", {}, true));
+  const Difference v4 = TRY(variant.Compare("config_v4.json", {}, false));
+  const Difference bf16 = TRY(variant.Compare("config.json", {.type = ComputeType::kBf16}, false));
   JsonWriter json;
-  json.BeginObject().Field("directory", directory).Field("fp32", fp32).Field("plain", plain);
-  json.Field("v4", v4).Field("bf16", bf16).EndObject();
+  json.BeginObject().Field("directory", directory).Field("fp32", fp32.largest);
+  json.Field("plain", plain.largest).Field("v4", v4.largest);
+  json.Field("bf16", bf16.largest).Field("bf16_rms", bf16.rms).EndObject();
   return json.Text();
 }
 

@@ -2,8 +2,10 @@
 
   python bench/oracle/families.py --program build/bin/couplingd-bench-family-logits --work DIR [--only PREFIX]
 
-One line per family and variant (family_models.py); ends with 1 where a line is outside its limit. In bf16 the limit is
-what rounding does to transformers itself: three times its own distance to its fp32 logits, or 2 % of the largest logit.
+One line per family and variant (family_models.py); ends with 1 where a line is outside its limit. In bf16 the measure is
+what rounding does to transformers itself: our distance to its fp32 logits may be three times its own at the worst logit
+and one and a half times over all of them (root of the mean square), or 2 % of the largest logit. In a model with experts a
+rounded router may choose another expert, which moves all logits of a token, for transformers as for us.
 """
 
 import argparse
@@ -14,12 +16,11 @@ import subprocess
 import sys
 
 import torch
-import transformers
 
 import family_models
 
 FP32_LIMIT = 1e-4
-BF16_TIMES, BF16_SHARE = 3.0, 0.02
+BF16_TIMES, BF16_RMS_TIMES, BF16_SHARE = 3.0, 1.5, 0.02
 
 
 def number(line, key):
@@ -34,24 +35,24 @@ def main():
     parser.add_argument("--only", default="", help="variants whose name begins so")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    transformers.logging.set_verbosity_error()
 
     names = [n for n in family_models.VARIANTS if n.startswith(arguments.only)]
-    largest, theirs = {}, {}
+    largest, theirs, theirs_rms = {}, {}, {}
     for name in names:
         directory = arguments.work / name
         expected = family_models.write(directory, name)
         kind, _ = family_models.VARIANTS[name]
         rounded = family_models.logits(kind, directory, family_models.tokens_of(name), torch.bfloat16)
         largest[name], theirs[name] = float(expected.abs().max()), float((rounded - expected).abs().max())
+        theirs_rms[name] = float((rounded - expected).square().mean().sqrt())
 
     command = [str(arguments.program)] + [str(arguments.work / name) for name in names]
     ours = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "PYTHONPATH")}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=ours)
     lines = {pathlib.Path(line["directory"]).name: line for line in map(json.loads, done.stdout.splitlines())}
 
-    head = ("variant", "fp32", "plain", "v4 keys", "bf16", "bf16 of HF", "limit")
-    print(f"{head[0]:30}{head[1]:>10}{head[2]:>10}{head[3]:>10}{head[4]:>9}{head[5]:>12}{head[6]:>9}")
+    print(f"{'':30}{'largest difference to fp32 of transformers':>47}{'root mean square':>18}")
+    print(f"{'variant':30}{'fp32':>8}{'plain':>9}{'v4 keys':>9}{'bf16':>7}{'theirs':>8}{'bf16':>14}{'theirs':>9}")
     failed = []
     for name in names:
         line = lines.get(name, {"error": "no answer"})
@@ -59,11 +60,14 @@ def main():
             failed.append(name)
             print(f"{name:30}  FAIL  {line['error']}")
             continue
-        limit = max(BF16_TIMES * theirs[name], BF16_SHARE * largest[name])
-        good = all(number(line, k) <= FP32_LIMIT for k in ("fp32", "plain", "v4")) and number(line, "bf16") <= limit
+        least = BF16_SHARE * largest[name]
+        good = all(number(line, k) <= FP32_LIMIT for k in ("fp32", "plain", "v4"))
+        good = good and number(line, "bf16") <= max(BF16_TIMES * theirs[name], least)
+        good = good and number(line, "bf16_rms") <= max(BF16_RMS_TIMES * theirs_rms[name], least)
         failed += [] if good else [name]
-        print(f"{name:30}{number(line, 'fp32'):10.1e}{number(line, 'plain'):10.1e}{number(line, 'v4'):10.1e}"
-              f"{number(line, 'bf16'):9.4f}{theirs[name]:12.4f}{limit:9.4f}  {'pass' if good else 'FAIL'}")
+        print(f"{name:30}{number(line, 'fp32'):8.1e}{number(line, 'plain'):9.1e}{number(line, 'v4'):9.1e}"
+              f"{number(line, 'bf16'):7.3f}{theirs[name]:8.3f}{number(line, 'bf16_rms'):14.4f}{theirs_rms[name]:9.4f}"
+              f"  {'pass' if good else 'FAIL'}")
     if failed:
         sys.exit(f"families: outside the limits: {', '.join(failed)}")
     print(f"{len(names)} variants: every logit in fp32 within {FP32_LIMIT:g} of transformers', in bf16 within the limit")

@@ -11,6 +11,7 @@ import zlib
 import torch
 import transformers as hf
 
+hf.logging.set_verbosity_error()
 VOCAB = 53
 TOKENS = 36
 WINDOW = 8  # shorter than the text
