@@ -79,6 +79,21 @@ def torch_fsdp(out):
     finish(out, whole, "checkpoint-4", 4, 256)
 
 
+class TrainState:  # what torchtitan's Trainer says of itself
+    def state_dict(self):
+        return {"step": 6, "ntokens_seen": 384}
+
+
+class Loader:
+    def state_dict(self):
+        return {f"dp_rank_{os.environ['RANK']}": b"state", "world_size": 2}
+
+
+class Nothing:
+    def state_dict(self):
+        return {}
+
+
 def torchtitan(out):
     """CheckpointManager of torchtitan, with optimizer and train state."""
     import torch, torch.distributed.fsdp
@@ -104,19 +119,6 @@ def torchtitan(out):
     missing = model.load_state_dict({k: v.clone() for k, v in adapter.from_hf(dict(hf.state_dict())).items()}, strict=False)
     assert not missing.unexpected_keys, missing
     fully_shard(model, mesh=mesh)
-
-    class TrainState:
-        def state_dict(self):
-            return {"step": 6, "ntokens_seen": 384}
-
-    class Loader:
-        def state_dict(self):
-            rank = int(os.environ["RANK"])
-            return {f"dp_rank_{rank}": b"state", "world_size": 2}
-
-    class Nothing:
-        def state_dict(self):
-            return {}
 
     manager = CheckpointManager(CheckpointManager.Config(enable=True, interval=1, keep_latest_k=0), dataloader=Loader(),
                                 model_parts=[model], optimizers=Nothing(), lr_schedulers=Nothing(),

@@ -23,6 +23,7 @@ class CheckpointFiles {
   // A file that is not there is kInvalidData and retryable: it may still come.
   Result<std::size_t> Open(std::string_view name);
 
+  std::size_t count() const { return files_.size(); }
   const ConfinedFile& at(std::size_t file) const { return files_[file]; }
   const std::string& directory() const { return directory_; }
   std::string PathOf(std::string_view name) const;

@@ -98,6 +98,9 @@ Status ModelSession::Load() {
   decoder_ = std::move(loaded.decoder);
   weights_hash_ = std::move(loaded.weights_hash);
   ReturnFreedMemory();  // of loading; scoring needs other sizes
+  if (weights.format != "safetensors") {
+    TRY(Note("weights", fmt::format("read from: {}", weights.format)));
+  }
   for (const std::string& note : loaded.notes) TRY(Note("weights", note));
   EndStep("load");
   return {};

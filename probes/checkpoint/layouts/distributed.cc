@@ -78,7 +78,7 @@ Status TakeOlmoState(CheckpointFiles& files, CheckpointWeights& weights) {
   const std::string path = files.PathOf(".metadata.json");
   const JsonDocument marker = TRY(ReadMarker(files, ".metadata.json"));
   weights.ephemeral = TRY(FindBool(marker, "ephemeral", path)).value_or(false);
-  TRY(files.ReadSigned("config.json", kMaxJsonBytes));
+  TRY(ReadMarker(files, "config.json"));
   const OpenedArchive train = TRY(OpenArchiveFile(files, "train/rank0.pt"));
   const PickleRef state = train.archive.object.root();
   if (const PickleRef step = FindItem(state, "global_step")) weights.step = step->integer;

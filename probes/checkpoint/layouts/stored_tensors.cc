@@ -1,8 +1,32 @@
 #include "probes/checkpoint/layouts/stored_tensors.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace couplingd {
+namespace {
+
+constexpr std::uint64_t kMostShared = 16;
+
+// A few bytes could stand for any number of tensors.
+Status RefuseEndlessSharing(const CheckpointFiles& files,
+                            const std::vector<AssembledTensor>& tensors) {
+  std::uint64_t held = 0, wanted = 0;
+  for (std::size_t i = 0; i < files.count(); ++i) held += files.at(i).stamp.size;
+  for (const AssembledTensor& tensor : tensors) {
+    if (__builtin_add_overflow(wanted, tensor.info.bytes, &wanted)) wanted = ~std::uint64_t{0};
+    if (wanted / kMostShared > held) {
+      return Fail(ErrorKind::kInvalidData,
+                  fmt::format("{}: its tensors are more than {} times as large as its files",
+                              files.directory(), kMostShared),
+                  "the checkpoint is damaged, or made to exhaust who reads it");
+    }
+  }
+  return {};
+}
+
+}  // namespace
 
 TensorInfo DescribeTensor(std::string name, DType dtype, std::vector<std::int64_t> shape,
                           const std::string& path) {
@@ -45,6 +69,7 @@ Result<std::vector<AssembledTensor>> WholeTensorsOf(const CheckpointFiles& files
 
 Result<CheckpointWeights> FinishWeights(CheckpointFiles files, std::vector<AssembledTensor> tensors,
                                         std::string format, Naming naming) {
+  TRY(RefuseEndlessSharing(files, tensors));
   CheckpointWeights weights;
   weights.files = files.TakeSigned();
   weights.format = std::move(format);

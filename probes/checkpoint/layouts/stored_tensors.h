@@ -30,7 +30,8 @@ Result<OpenedArchive> OpenArchiveFile(CheckpointFiles& files, std::string_view n
 Result<std::vector<AssembledTensor>> WholeTensorsOf(const CheckpointFiles& files,
                                                     const OpenedArchive& opened, PickleRef mapping);
 
-// Closes the set: what was opened and signed, and the tensors.
+// Closes the set: what was opened and signed, and the tensors. Refused where those are together
+// more than 16 times as large as the files.
 Result<CheckpointWeights> FinishWeights(CheckpointFiles files, std::vector<AssembledTensor> tensors,
                                         std::string format, Naming naming);
 

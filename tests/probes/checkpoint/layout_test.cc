@@ -17,6 +17,7 @@ TEST(LayoutNames, DecideWhatProvesCompleteness) {
 
 TEST(LayoutNames, TellForeignFormatsByTheirFiles) {
   EXPECT_TRUE(ForeignFormatOfName("manifest.ocdbt")->contains("JAX"));
+  EXPECT_TRUE(ForeignFormatOfName("metadata.json")->contains("levanter"));
   EXPECT_FALSE(ForeignFormatOfName("__3_0.distcp"));
   EXPECT_TRUE(ForeignFormatOfName("adapter_model.safetensors")->contains("adapter-only"));
   EXPECT_FALSE(ForeignFormatOfName("pytorch_model-00001-of-00009.bin"));
