@@ -14,9 +14,9 @@ import subprocess
 
 import parity
 
-ITEMS = (2, 5, 10, 20, 40)
-LENGTHS = (64, 128, 256, 512, 1024, 2048)
-SIZES = ((192, 8), (384, 16), (576, 30), (960, 32))  # hidden size and layers, in the shape of SmolLM2
+ITEMS = (2, 5, 10, 20)
+LENGTHS = (64, 128, 256, 512, 1024)
+SIZES = ((192, 8), (384, 16), (576, 30), (768, 32))  # hidden size and layers, in the shape of SmolLM2
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 340, 74, 24, 44, 56
 
 
@@ -53,7 +53,7 @@ def by_length(programs, model, work):
     words = "north south east west red green blue white one two three four five six seven eight".split()
     for length in LENGTHS:
         rows = []
-        for item in range(max(1, 2048 // length)):
+        for item in range(max(1, 1024 // length)):
             text = " ".join(words[(i * 7 + item * 3 + i // 5) % len(words)] for i in range(length - 2))
             rows.append({"id": f"{item}", "context": f"{item} {text}", "choices": [" yes", " no"], "gold": 0})
         path = work / "long.jsonl"

@@ -20,6 +20,7 @@
 #include "probes/model/layer_operations.h"
 #include "probes/model/rotary_table.h"
 #include "probes/model/row_scores.h"
+#include "probes/model/row_tiles.h"
 #include "probes/model/weights.h"
 
 namespace couplingd {
@@ -85,6 +86,7 @@ class TorchDecoder : public Decoder {
     std::vector<float> logits;
     const Status run = Guarded(kForwardPass, [&]() -> Status {
       TRY(CheckPack(plan, plan.packs.back()));
+      const TogetherOnOneTile together;
       const at::Tensor hidden = Forward(plan, plan.packs.size() - 1);
       JoinText();
       const at::Tensor row = HeadOf(hidden.narrow(0, hidden.size(0) - 1, 1));

@@ -7,11 +7,19 @@
 #include <atomic>
 
 namespace couplingd {
+namespace {
+
+thread_local bool is_together = false;
+
+}  // namespace
+
+TogetherOnOneTile::TogetherOnOneTile() { is_together = true; }
+TogetherOnOneTile::~TogetherOnOneTile() { is_together = false; }
 
 void ForEachTile(at::Device device, std::int64_t rows,
                  const std::function<void(std::int64_t begin, std::int64_t count)>& work,
                  std::int64_t tile_rows) {
-  if (!device.is_cpu() || rows <= tile_rows) {
+  if (!device.is_cpu() || (is_together && rows <= tile_rows)) {
     if (rows > 0) work(0, rows);
     return;
   }
@@ -24,7 +32,10 @@ void ForEachTile(at::Device device, std::int64_t rows,
       work(begin, std::min(tile_rows, rows - begin));
     }
   };
-  at::parallel_for(0, std::min<std::int64_t>(tiles, at::get_num_threads()), 1, take_tiles);
+  // Two at least: within a region of two threads, operators keep to their own.
+  const std::int64_t takers =
+      std::clamp<std::int64_t>(at::get_num_threads(), 2, std::max<std::int64_t>(2, tiles));
+  at::parallel_for(0, takers, 1, take_tiles);
 }
 
 }  // namespace couplingd

@@ -20,4 +20,14 @@ void ForEachTile(at::Device device, std::int64_t rows,
                  const std::function<void(std::int64_t begin, std::int64_t count)>& work,
                  std::int64_t tile_rows = kTileRows);
 
+// While it lives, this thread's ForEachTile lets all threads work together on what is one tile: for
+// a text that grows token by token, of which no score has to be equal on another number of threads.
+class TogetherOnOneTile {
+ public:
+  TogetherOnOneTile();
+  ~TogetherOnOneTile();
+  TogetherOnOneTile(const TogetherOnOneTile&) = delete;
+  TogetherOnOneTile& operator=(const TogetherOnOneTile&) = delete;
+};
+
 }  // namespace couplingd

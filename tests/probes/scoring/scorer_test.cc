@@ -1,10 +1,12 @@
 #include "probes/scoring/scorer.h"
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <random>
 
@@ -120,6 +122,30 @@ TEST(Scorer, GivesBitEqualScoresOnAnyNumberOfThreads) {
   for (std::size_t i = 0; i < alone.size(); ++i) {
     EXPECT_EQ(alone[i].log_likelihood, together[i].log_likelihood) << i;
   }
+}
+
+TEST(RowTiles, AreEachOneThreadsWorkUnlessTogether) {
+  SetComputeThreads(3);
+  const auto are_operators_serial = [](std::int64_t rows) {
+    std::atomic<bool> serial = true;
+    std::atomic<std::int64_t> covered = 0;
+    ForEachTile(at::kCPU, rows, [&](std::int64_t, std::int64_t count) {
+      covered += count;
+      if (!at::in_parallel_region()) serial = false;
+    });
+    EXPECT_EQ(covered, rows);
+    return serial.load();
+  };
+  EXPECT_TRUE(are_operators_serial(1));
+  EXPECT_TRUE(are_operators_serial(kTileRows));
+  EXPECT_TRUE(are_operators_serial(kTileRows + 1));
+  {
+    const TogetherOnOneTile together;
+    EXPECT_FALSE(are_operators_serial(1));
+    EXPECT_TRUE(are_operators_serial(kTileRows + 1));
+  }
+  EXPECT_TRUE(are_operators_serial(1));
+  SetComputeThreads(1);
 }
 
 TEST(Scorer, GoesOnAfterABreakWithBitEqualScores) {
