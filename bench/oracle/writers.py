@@ -330,10 +330,10 @@ def run(out, name, ranks):
     texts = []
     for child in children:
         try:
-            texts.append(child.communicate(timeout=240)[0])
+            texts.append(child.communicate(timeout=600)[0])
         except subprocess.TimeoutExpired:
             child.kill()
-            texts.append("did not end within 240 s")
+            texts.append("did not end within 600 s")
     if all(child.returncode == 0 for child in children):
         return None
     lines = [line for text in texts for line in text.splitlines() if line.strip()]

@@ -95,7 +95,7 @@ class Trial {
     } else if (!whole && Chance(0.6)) {
       Wait(Between(0, 30));
       fs::remove_all(writing_);
-      Save(0, false);
+      Save(1, false);  // training went on from an earlier step: other weights
     }
     Wait(kTicksAtTheEnd);
     if (complete_) {
@@ -189,7 +189,6 @@ class Trial {
     ++counts_.deleted;
     fs::remove_all(target_);
     complete_.reset();
-    evaluate_meanwhile_ = nullptr;
   }
 
   void Wait(int ticks) {
