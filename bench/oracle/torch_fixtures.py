@@ -81,7 +81,25 @@ def main(out):
         (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=2))
 
     case("sharded", every_kind(), sharded)
-    (out / "expected.json").write_text(json.dumps({"torch": torch.__version__, "cases": cases}, indent=1) + "\n")
+    # Layouts around one archive, in the form that their trainers give it (Composer 0.32, OLMo 0.6).
+    weights = {"model.layers.0.mlp.weight": torch.randn(2, 3), "lm_head.weight": torch.randn(4, 3)}
+    layouts = []
+
+    def layout(path, format, step, tokens):
+        layouts.append({"path": path, "format": format, "step": step, "tokens": tokens, "tensors": flattened(weights)})
+
+    (out / "composer").mkdir()
+    state = {"model": {"model." + name: tensor for name, tensor in weights.items()}, "optimizers": {},
+             "timestamp": {"Timestamp": {"epoch": 1, "batch": 20, "sample": 80, "token": 640}}}
+    torch.save({"state": state, "rng": []}, out / "composer" / "ep1-ba20-rank0.pt")
+    layout("composer/ep1-ba20-rank0.pt", "Composer", 20, 640)
+    folder = out / "olmo" / "step30-unsharded"
+    folder.mkdir(parents=True)
+    torch.save(collections.OrderedDict(weights), folder / "model.pt")
+    torch.save({"global_step": 30, "global_train_tokens_seen": 960}, folder / "train.pt")
+    (folder / "config.yaml").write_text("model: {}\n")
+    layout("olmo/step30-unsharded", "OLMo", 30, 960)
+    (out / "expected.json").write_text(json.dumps({"torch": torch.__version__, "cases": cases, "layouts": layouts}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

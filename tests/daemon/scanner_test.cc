@@ -45,6 +45,20 @@ TEST_F(Scan, FindsCheckpointsByNameInTheOrderOfSteps) {
   EXPECT_EQ(result.candidates[1].step, 1000);
 }
 
+TEST_F(Scan, TakesComposersFilesForCheckpoints) {
+  Write("ep1-ba20-rank0.pt");
+  Write("ep0-ba4-rank0.pt");
+  Write("ep0-ba4-rank1.pt");
+  std::filesystem::create_symlink("ep1-ba20-rank0.pt", JoinPath(root_, "latest-rank0.pt"));
+  const ScanResult result = Run();
+  ASSERT_EQ(result.candidates.size(), 2u);
+  EXPECT_EQ(result.candidates[0].step, 4);
+  EXPECT_EQ(result.candidates[1].step, 20);
+  const std::string before = result.candidates[1].fingerprint;
+  Write("ep1-ba20-rank0.pt", "more");
+  EXPECT_NE(Run().candidates[1].fingerprint, before);
+}
+
 TEST_F(Scan, TakesABareModelDirectoryAsTheOneCandidate) {
   Write("config.json");
   Write("model.safetensors");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "expect_tensors.h"
+#include "probes/checkpoint/inspect.h"
 #include "probes/checkpoint/open_checkpoint.h"
 #include "test_files.h"
 #include "zip_builder.h"
@@ -61,6 +62,24 @@ TEST_F(TorchArchiveTest, GivesTheTensorsThatTorchLoads) {
     ++cases;
   }
   EXPECT_GE(cases, 8);
+}
+
+TEST_F(TorchArchiveTest, ReadsTheLayoutsThatAreOneArchive) {
+  const auto expected = ParseJsonFile(DataPath("torch/expected.json"));
+  ASSERT_TRUE(expected) << expected.error().Text();
+  ASSERT_EQ((*expected)["layouts"].Size(), 2u);
+  for (const JsonValue& layout : (*expected)["layouts"].GetArray()) {
+    const std::string path = DataPath(std::string("torch/") + layout["path"].GetString());
+    const auto opened = OpenCheckpoint(path);
+    ASSERT_TRUE(opened) << path << ": " << opened.error().Text();
+    ExpectTensors(*opened->source, layout["tensors"], path);
+    const auto seen = Inspect(path);
+    ASSERT_TRUE(seen) << path << ": " << seen.error().Text();
+    EXPECT_TRUE(seen->ready()) << seen->reason;
+    EXPECT_EQ(seen->format, layout["format"].GetString());
+    EXPECT_EQ(seen->step, layout["step"].GetInt64());
+    EXPECT_EQ(seen->tokens, layout["tokens"].GetInt64());
+  }
 }
 
 TEST_F(TorchArchiveTest, TakesEveryProperPrefixForTruncated) {
