@@ -9,7 +9,7 @@
 namespace couplingd {
 
 // Replaces the projections' weights by packed ones, one at a time on each thread, where they are on
-// the CPU in fp32 and oneDNN is there; otherwise does nothing.
+// the CPU in fp32, oneDNN is there and sums are short enough for it; otherwise does nothing.
 void PackProjections(LayerWeights& layer);
 
 // x [rows, in] to [rows, out]. `projection.packed` is defined.
