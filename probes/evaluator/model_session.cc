@@ -43,15 +43,16 @@ std::optional<std::int64_t> AvailableMemory() {
 
 Status ModelSession::Open() {
   config_ = TRY(FromOutside(settings_.model_config, ReadModelConfigFile()));
-  weights_ = TRY(WithCanonicalNames(
-      TRY(OpenCheckpoint(settings_.checkpoint, {.read_roots = settings_.read_roots})),
-      {.model_type = config_.model_type,
-       .layers = config_.layers,
-       .heads = config_.heads,
-       .kv_heads = config_.kv_heads,
-       .head_dim = config_.head_dim,
-       .intermediate_size = config_.intermediate_size,
-       .vocab_size = config_.vocab_size}));
+  CheckpointWeights opened =
+      TRY(OpenCheckpoint(settings_.checkpoint, {.read_roots = settings_.read_roots}));
+  const ModelDimensions dimensions = {.model_type = config_.model_type,
+                                      .layers = config_.layers,
+                                      .heads = config_.heads,
+                                      .kv_heads = config_.kv_heads,
+                                      .head_dim = config_.head_dim,
+                                      .intermediate_size = config_.intermediate_size,
+                                      .vocab_size = config_.vocab_size};
+  weights_ = TRY(WithCanonicalNames(std::move(opened), dimensions));
   tensors_ = weights_.source->tensors();
   tokenizer_ = TRY(FromOutside(settings_.tokenizer, LoadTokenizer(settings_.tokenizer)));
   return {};

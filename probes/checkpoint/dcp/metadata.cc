@@ -43,8 +43,8 @@ class MetadataReader {
       if (IsOfClass(entry, "TensorStorageMetadata")) {
         metadata_.tensors.push_back(TRY(ReadTensor(name->text, entry)));
       } else if (IsOfClass(entry, "BytesStorageMetadata")) {
-        metadata_.objects.push_back(
-            {std::string(name->text), TRY(PlaceOf(name->text, std::nullopt))});
+        DcpPlace place = TRY(PlaceOf(name->text, std::nullopt));
+        metadata_.objects.push_back({std::string(name->text), std::move(place)});
       } else {
         return Invalid(fmt::format("the entry \"{}\" is of an unknown kind", name->text));
       }
