@@ -257,6 +257,7 @@ std::vector<WriterLayout> WriterLayouts() {
        writers + "torch_fsdp/checkpoint-4",
        "checkpoint-4",
        {{""}, {"pytorch_model_fsdp_0/.metadata"}, {"trainer_state.json"}}},
+      {"torchtitan", writers + "torchtitan/checkpoint/step-6", "step-6", {{""}, {".metadata"}}},
       {"OLMo-core",
        writers + "olmo_core/step12",
        "step12",
