@@ -137,8 +137,8 @@ std::string Describe(const FoundRun& run) {
     text = "a model without steps";
   } else if (run.checkpoints.empty()) {
     text =
-        "no checkpoint yet: expected are checkpoint-N, step-N or stepN below it, or "
-        "model.safetensors";
+        "no checkpoint yet: expected are checkpoint-N, step-N, stepN, iter_N, global_stepN or "
+        "epE-baN below it, or model.safetensors";
   } else {
     text = fmt::format("{} checkpoint{}, steps {} to {}", run.checkpoints.size(),
                        run.checkpoints.size() == 1 ? "" : "s", run.checkpoints.front().step,

@@ -104,8 +104,8 @@ const Table<RunConfig>& RunTable() {
           "Empty: the run's name."),
       PathKey(
           "path", &RunConfig::path,
-          "Directory that is watched: checkpoint-N, step-N or stepN below it, or one bare model. "
-          "Nothing is ever written there.")
+          "Directory that is watched: checkpoint-N, step-N, stepN, iter_N, global_stepN or epE-baN "
+          "below it, or one bare model. Nothing is ever written there.")
           .Required(),
       ChoiceKey(
           "layout", &RunConfig::layout, {"auto", "trainer", "step", "model"},
