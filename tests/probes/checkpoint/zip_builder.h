@@ -1,6 +1,7 @@
 // Writes ZIP archives as torch.save does, and wrong ones on purpose.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -28,8 +29,8 @@ struct ZipEnd {
 };
 
 inline std::string Number(std::uint64_t value, int width) {
-  std::string bytes;
-  for (int i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i) & 255);
+  std::string bytes(static_cast<std::size_t>(width), '\0');
+  for (int i = 0; i < std::min(width, 8); ++i) bytes[i] = static_cast<char>(value >> (8 * i) & 255);
   return bytes;
 }
 
