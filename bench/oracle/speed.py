@@ -160,7 +160,7 @@ def start_up(programs, model, work, source):
     specs, _ = write_items(source, work / "one", 1)
     one = {"piqa": specs["piqa"]}
     weights = sorted(model.glob("*.safetensors")) + [model / "tokenizer.json"]
-    ours = min(run_ours(programs, model, one, work, os.cpu_count())[0].wall for _ in range(3))
+    ours = min(run_ours(programs, model, one, work / "one", os.cpu_count())[0].wall for _ in range(3))
     least = min(Timed([programs / "couplingd-bench-speed", "read", *weights]).wall for _ in range(3))
     return ours, least
 
