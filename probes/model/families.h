@@ -63,6 +63,9 @@ struct RefusedFamily {
 };
 std::span<const RefusedFamily> RefusedFamilies();
 
+// "sliding_window" holds for every layer; `fallback` where the file lacks it, 0: no window.
+Status SetWindowOfAllLayers(const ConfigReader& reader, std::int64_t fallback, ModelConfig& config);
+
 // Rows of the table, by the file they stand in.
 Family Gpt2();  // families/gpt.cc
 Family GptNeo();

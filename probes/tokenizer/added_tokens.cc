@@ -67,10 +67,6 @@ std::size_t SkipBlanksRight(std::string_view text, std::size_t position) {
   return position;
 }
 
-std::uint64_t EdgeKey(std::uint32_t node, unsigned char byte) {
-  return static_cast<std::uint64_t>(node) << 8 | byte;
-}
-
 }  // namespace
 
 Result<std::vector<AddedToken>> ParseAddedTokens(const JsonValue* json,
@@ -109,18 +105,12 @@ Result<std::vector<AddedToken>> ParseAddedTokens(const JsonValue* json,
 
 AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens,
                                      const std::vector<std::string>& spellings)
-    : tokens_(std::move(tokens)), token_at_(1, -1) {
+    : tokens_(std::move(tokens)) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     if (spellings[i].empty()) continue;
-    std::uint32_t node = 0;
-    for (const unsigned char byte : spellings[i]) {
-      const auto next = static_cast<std::uint32_t>(token_at_.size());
-      const auto [edge, is_new] = edges_.emplace(EdgeKey(node, byte), next);
-      if (is_new) token_at_.push_back(-1);
-      node = edge->second;
-    }
     // Of two that are spelled alike the first counts.
-    if (token_at_[node] < 0) token_at_[node] = static_cast<std::int32_t>(i);
+    std::int32_t& index = trie_.At(spellings[i]);
+    if (index < 0) index = static_cast<std::int32_t>(i);
     starts_token_[static_cast<unsigned char>(spellings[i][0])] = true;
   }
 }
@@ -128,12 +118,13 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens,
 std::optional<AddedTokenMatcher::Match> AddedTokenMatcher::LongestAt(std::string_view text,
                                                                      std::size_t start) const {
   std::optional<Match> longest;
-  std::uint32_t node = 0;
+  std::uint32_t node = ByteTrie::kRoot;
   for (std::size_t i = start; i < text.size(); ++i) {
-    const auto edge = edges_.find(EdgeKey(node, static_cast<unsigned char>(text[i])));
-    if (edge == edges_.end()) break;
-    node = edge->second;
-    if (token_at_[node] >= 0) longest = Match{{start, i + 1}, &tokens_[token_at_[node]]};
+    const auto child = trie_.Child(node, text[i]);
+    if (!child) break;
+    node = *child;
+    const std::int32_t index = trie_.NumberOf(node);
+    if (index >= 0) longest = Match{{start, i + 1}, &tokens_[index]};
   }
   return longest;
 }

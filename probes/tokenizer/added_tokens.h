@@ -1,7 +1,6 @@
 // Tokens that are found in the text itself, before the model sees it: the field "added_tokens".
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "base/json.h"
 #include "base/regex.h"
 #include "base/result.h"
+#include "probes/tokenizer/byte_trie.h"
 #include "probes/tokenizer/normalizer.h"
 #include "probes/tokenizer/tokenizer.h"
 #include "probes/tokenizer/vocabulary.h"
@@ -60,10 +60,7 @@ class AddedTokenMatcher {
   std::optional<Match> LongestAt(std::string_view text, std::size_t start) const;
 
   std::vector<AddedToken> tokens_;
-  // A trie: edges by (node, byte); node 0 is the root.
-  // Each node knows the token that ends there, or -1.
-  boost::unordered_flat_map<std::uint64_t, std::uint32_t> edges_;
-  std::vector<std::int32_t> token_at_;
+  ByteTrie trie_;  // indices of tokens_ by spelling
   bool starts_token_[256] = {};
 };
 

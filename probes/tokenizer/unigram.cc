@@ -13,10 +13,6 @@ namespace {
 
 constexpr double kUnknownPenalty = 10;
 
-std::uint64_t EdgeKey(std::uint32_t node, char byte) {
-  return static_cast<std::uint64_t>(node) << 8 | static_cast<unsigned char>(byte);
-}
-
 }  // namespace
 
 Result<UnigramModel> UnigramModel::Parse(const JsonValue& json, const std::string& where) {
@@ -39,7 +35,6 @@ Status UnigramModel::ParseVocabulary(const JsonValue& json, const std::string& w
     return Fail(ErrorKind::kInvalidData,
                 fmt::format("{}: field \"vocab\" must be an array", where));
   }
-  ends_.push_back(-1);
   double lowest = 0;
   for (rapidjson::SizeType i = 0; i < list->Size(); ++i) {
     const JsonValue& entry = (*list)[i];
@@ -52,21 +47,10 @@ Status UnigramModel::ParseVocabulary(const JsonValue& json, const std::string& w
     TRY(vocabulary_.Add(text, i, place));
     scores_.push_back(entry[1].GetDouble());
     lowest = i == 0 ? scores_.back() : std::min(lowest, scores_.back());
-    AddToTrie(text, static_cast<TokenId>(i));
+    if (!text.empty()) trie_.At(text) = static_cast<TokenId>(i);
   }
   unknown_score_ = lowest - kUnknownPenalty;
   return {};
-}
-
-void UnigramModel::AddToTrie(std::string_view text, TokenId id) {
-  std::uint32_t node = 0;
-  for (const char byte : text) {
-    const auto [edge, is_new] =
-        children_.emplace(EdgeKey(node, byte), static_cast<std::uint32_t>(ends_.size()));
-    if (is_new) ends_.push_back(-1);
-    node = edge->second;
-  }
-  if (node != 0) ends_[node] = id;
 }
 
 Status UnigramModel::Encode(std::string_view piece, Scratch& scratch,
@@ -106,13 +90,14 @@ Status UnigramModel::FindBestPath(std::string_view piece, std::vector<Arrival>& 
     std::size_t next = begin;
     NextCodePoint(piece, next);
     bool is_known = false;
-    std::uint32_t node = 0;
+    std::uint32_t node = ByteTrie::kRoot;
     for (std::size_t at = begin; at < piece.size(); ++at) {
-      const auto edge = children_.find(EdgeKey(node, piece[at]));
-      if (edge == children_.end()) break;
-      node = edge->second;
-      if (ends_[node] < 0) continue;
-      arrive(begin, at + 1, ends_[node], scores_[ends_[node]]);
+      const auto child = trie_.Child(node, piece[at]);
+      if (!child) break;
+      node = *child;
+      const TokenId id = trie_.NumberOf(node);
+      if (id < 0) continue;
+      arrive(begin, at + 1, id, scores_[id]);
       is_known = is_known || at + 1 == next;
     }
     if (!is_known) {

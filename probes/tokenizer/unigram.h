@@ -2,7 +2,6 @@
 // of type "Unigram". Kudo, Subword Regularization, 2018 (arXiv:1804.10959), section 3.2.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "probes/tokenizer/byte_trie.h"
 #include "probes/tokenizer/vocabulary.h"
 
 namespace couplingd {
@@ -43,7 +43,6 @@ class UnigramModel {
 
  private:
   Status ParseVocabulary(const JsonValue& json, const std::string& where);
-  void AddToTrie(std::string_view text, TokenId id);
   Status FindBestPath(std::string_view piece, std::vector<Arrival>& arrivals) const;
   Status AppendIds(std::string_view stretch, std::vector<TokenId>& ids) const;
 
@@ -53,8 +52,7 @@ class UnigramModel {
   double unknown_score_ = 0;
   std::optional<TokenId> unknown_id_;
   bool byte_fallback_ = false;
-  boost::unordered_flat_map<std::uint64_t, std::uint32_t> children_;  // of node and byte
-  std::vector<TokenId> ends_;  // by node: the token that ends there, -1 if none; node 0 is the root
+  ByteTrie trie_;  // ids by text
 };
 
 }  // namespace couplingd

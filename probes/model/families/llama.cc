@@ -10,11 +10,8 @@ namespace {
 
 constexpr std::int64_t kMaxExperts = 4096;
 
-// The window holds for all layers.
 Status AdjustMistral(const ConfigReader& reader, ModelConfig& config) {
-  const std::int64_t window = TRY(reader.SizeOrNone("sliding_window", 4096));
-  for (LayerConfig& layer : config.layer) layer.window = window;
-  return {};
+  return SetWindowOfAllLayers(reader, 4096, config);
 }
 
 Status ReadExperts(const ConfigReader& reader, std::int64_t count, std::int64_t per_token,
@@ -27,14 +24,11 @@ Status ReadExperts(const ConfigReader& reader, std::int64_t count, std::int64_t 
 }
 
 Status AdjustMixtral(const ConfigReader& reader, ModelConfig& config) {
-  const std::int64_t window = TRY(reader.SizeOrNone("sliding_window", 0));
+  TRY(SetWindowOfAllLayers(reader, 0, config));
   TRY(ReadExperts(reader, 8, 2, config));
   config.experts.intermediate_size = config.intermediate_size;
   config.experts.renormalise = true;
-  for (LayerConfig& layer : config.layer) {
-    layer.window = window;
-    layer.has_experts = true;
-  }
+  for (LayerConfig& layer : config.layer) layer.has_experts = true;
   return {};
 }
 

@@ -4,10 +4,8 @@
 namespace couplingd {
 namespace {
 
-Status SetWindow(const ConfigReader& reader, ModelConfig& config) {
-  const std::int64_t window = TRY(reader.SizeOrNone("sliding_window", 0));
-  for (LayerConfig& layer : config.layer) layer.window = window;
-  return {};
+Status AdjustWindow(const ConfigReader& reader, ModelConfig& config) {
+  return SetWindowOfAllLayers(reader, 0, config);
 }
 
 Status AdjustPhi(const ConfigReader& reader, ModelConfig& config) {
@@ -80,7 +78,7 @@ Family Phi3() {
   names.query = names.key = names.value = names.gate = names.up = "";
   names.fused_qkv = "layers.{}.self_attn.qkv_proj";
   names.fused_gate_up = "layers.{}.mlp.gate_up_proj";
-  family.adjust = SetWindow;
+  family.adjust = AdjustWindow;
   return family;
 }
 
@@ -129,7 +127,7 @@ Family Starcoder2() {
   family.names.gate = "";
   family.names.up = "layers.{}.mlp.c_fc";
   family.names.down = "layers.{}.mlp.c_proj";
-  family.adjust = SetWindow;
+  family.adjust = AdjustWindow;
   return family;
 }
 

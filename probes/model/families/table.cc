@@ -11,6 +11,13 @@ std::span<const Family> Families() {
   return families;
 }
 
+Status SetWindowOfAllLayers(const ConfigReader& reader, std::int64_t fallback,
+                            ModelConfig& config) {
+  const std::int64_t window = TRY(reader.SizeOrNone("sliding_window", fallback));
+  for (LayerConfig& layer : config.layer) layer.window = window;
+  return {};
+}
+
 std::span<const RefusedFamily> RefusedFamilies() {
   static constexpr RefusedFamily kRefused[] = {
       {"deepseek_v2", "multi-head latent attention (compressed keys and values) is missing"},
