@@ -60,14 +60,6 @@ Result<TokenId> BpeModel::UnknownId() const {
                           *unknown_token_));
 }
 
-bool BpeModel::AppendBytes(std::string_view text, std::vector<TokenId>& symbols) const {
-  for (const unsigned char byte : text) {
-    if (byte_ids_[byte] < 0) return false;
-  }
-  for (const unsigned char byte : text) symbols.push_back(byte_ids_[byte]);
-  return true;
-}
-
 Status BpeModel::SplitIntoSymbols(std::string_view piece, std::vector<TokenId>& symbols) const {
   const bool has_affixes = !prefix_.empty() || !suffix_.empty();
   // An unknown symbol waits for the next known one, past symbols that fall back to bytes, as in the
@@ -88,7 +80,7 @@ Status BpeModel::SplitIntoSymbols(std::string_view piece, std::vector<TokenId>& 
       if (pending >= 0) symbols.push_back(pending);
       pending = -1;
       symbols.push_back(*id);
-    } else if (byte_fallback_ && AppendBytes(text, symbols)) {
+    } else if (byte_fallback_ && byte_tokens_.Append(text, symbols)) {
       continue;
     } else if (unknown_token_) {
       if (pending >= 0 && !fuse_unknown_) symbols.push_back(pending);

@@ -1,7 +1,6 @@
 // Byte-pair encoding: the field "model" of type "BPE".
 #pragma once
 
-#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
@@ -67,7 +66,6 @@ class BpeModel {
   std::optional<TokenId> SymbolOf(std::string_view text) const;
   Result<TokenId> UnknownId() const;
   Status SplitIntoSymbols(std::string_view piece, std::vector<TokenId>& symbols) const;
-  bool AppendBytes(std::string_view text, std::vector<TokenId>& symbols) const;
   bool MayJoin(TokenId left, TokenId right) const;
   void MergeStretch(std::span<const TokenId> stretch, Scratch& scratch,
                     std::vector<TokenId>& ids) const;
@@ -85,7 +83,7 @@ class BpeModel {
   bool fuse_unknown_ = false;
   bool byte_fallback_ = false;
   bool ignore_merges_ = false;
-  std::array<TokenId, 256> byte_ids_;   // of <0x00>…<0xFF>, -1 where missing
+  ByteTokens byte_tokens_;
   std::vector<TokenId> character_ids_;  // of the first characters by code point, -1 where missing
   // Which characters any merge joins: (last of the left token, first
   // of the right one). Between others a long piece can be cut without

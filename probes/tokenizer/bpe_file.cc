@@ -124,9 +124,7 @@ void BpeModel::IndexSymbols() {
     const char32_t c = NextCodePoint(text, end);
     if (end == text.size() && c < kIndexedCharacters) character_ids_[c] = id;
   }
-  for (int byte = 0; byte < 256; ++byte) {
-    byte_ids_[byte] = vocabulary_.IdOf(fmt::format("<0x{:02X}>", byte)).value_or(-1);
-  }
+  byte_tokens_ = ByteTokens(vocabulary_);
 }
 
 void BpeModel::IndexJoints() {

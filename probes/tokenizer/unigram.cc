@@ -49,6 +49,7 @@ Status UnigramModel::ParseVocabulary(const JsonValue& json, const std::string& w
     lowest = i == 0 ? scores_.back() : std::min(lowest, scores_.back());
     if (!text.empty()) trie_.At(text) = static_cast<TokenId>(i);
   }
+  byte_tokens_ = ByteTokens(vocabulary_);
   unknown_score_ = lowest - kUnknownPenalty;
   return {};
 }
@@ -119,17 +120,7 @@ Status UnigramModel::AppendIds(std::string_view stretch, std::vector<TokenId>& i
     ids.push_back(*id);
     return {};
   }
-  if (byte_fallback_) {
-    std::vector<TokenId> bytes;
-    for (const unsigned char byte : stretch) {
-      const auto id = vocabulary_.IdOf(fmt::format("<0x{:02X}>", byte));
-      if (id) bytes.push_back(*id);
-    }
-    if (bytes.size() == stretch.size()) {
-      ids.insert(ids.end(), bytes.begin(), bytes.end());
-      return {};
-    }
-  }
+  if (byte_fallback_ && byte_tokens_.Append(stretch, ids)) return {};
   ids.push_back(*unknown_id_);
   return {};
 }

@@ -52,6 +52,7 @@ class UnigramModel {
   double unknown_score_ = 0;
   std::optional<TokenId> unknown_id_;
   bool byte_fallback_ = false;
+  ByteTokens byte_tokens_;
   ByteTrie trie_;  // ids by text
 };
 

@@ -40,4 +40,18 @@ const std::string* Vocabulary::TextOf(TokenId id) const {
   return &*texts_[id];
 }
 
+ByteTokens::ByteTokens(const Vocabulary& vocabulary) {
+  for (int byte = 0; byte < 256; ++byte) {
+    ids_[byte] = vocabulary.IdOf(fmt::format("<0x{:02X}>", byte)).value_or(-1);
+  }
+}
+
+bool ByteTokens::Append(std::string_view text, std::vector<TokenId>& ids) const {
+  for (const unsigned char byte : text) {
+    if (ids_[byte] < 0) return false;
+  }
+  for (const unsigned char byte : text) ids.push_back(ids_[byte]);
+  return true;
+}
+
 }  // namespace couplingd

@@ -3,6 +3,7 @@
 
 #include <xxhash.h>
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <optional>
@@ -45,6 +46,18 @@ class Vocabulary {
  private:
   boost::unordered_flat_map<std::string, TokenId, TokenTextHash, std::equal_to<>> ids_;
   std::vector<std::optional<std::string>> texts_;  // by id
+};
+
+// The tokens "<0x00>" … "<0xFF>", which spell what has no token of its own.
+class ByteTokens {
+ public:
+  ByteTokens() { ids_.fill(-1); }
+  explicit ByteTokens(const Vocabulary& vocabulary);
+  // Appends one id a byte; false, and nothing is appended, where one of them is missing.
+  bool Append(std::string_view text, std::vector<TokenId>& ids) const;
+
+ private:
+  std::array<TokenId, 256> ids_;  // -1 where missing
 };
 
 }  // namespace couplingd
