@@ -53,11 +53,11 @@ struct Variant {
   std::vector<float> logits;
 
   Result<Difference> Compare(const std::string& config_name, const Place& place,
-                             bool plain_attention) const {
+                             bool batched_attention) const {
     const ModelConfig config = TRY(LoadModelConfig(fmt::format("{}/{}", directory, config_name)));
     const CheckpointWeights weights = TRY(OpenCheckpoint(directory));
     const LoadedDecoder loaded =
-        TRY(LoadDecoder(*weights.source, config, place, {.plain_attention = plain_attention}));
+        TRY(LoadDecoder(*weights.source, config, place, {.batched_attention = batched_attention}));
     return DifferenceOf(TRY(loaded.decoder->Logits(tokens)), logits);
   }
 };
@@ -68,12 +68,12 @@ Result<std::string> Measure(const std::string& directory) {
   variant.tokens = TRY(ReadRaw<TokenId>(directory + "/tokens.i32"));
   variant.logits = TRY(ReadRaw<float>(directory + "/logits.f32"));
   const Difference fp32 = TRY(variant.Compare("config.json", {}, false));
-  const Difference plain = TRY(variant.Compare("config.json", {}, true));
+  const Difference batched = TRY(variant.Compare("config.json", {}, true));
   const Difference v4 = TRY(variant.Compare("config_v4.json", {}, false));
   const Difference bf16 = TRY(variant.Compare("config.json", {.type = ComputeType::kBf16}, false));
   JsonWriter json;
   json.BeginObject().Field("directory", directory).Field("fp32", fp32.largest);
-  json.Field("plain", plain.largest).Field("v4", v4.largest);
+  json.Field("batched", batched.largest).Field("v4", v4.largest);
   json.Field("bf16", bf16.largest).Field("bf16_rms", bf16.rms).EndObject();
   return json.Text();
 }

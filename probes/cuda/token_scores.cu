@@ -1,5 +1,5 @@
-// Log-probabilities of target tokens: one block per row, one pass over the row, no row of
-// probabilities is ever written.
+// Log-probabilities of target tokens from tiles of the vocabulary: one block per row, one pass over
+// each tile, no row of logits or probabilities is ever whole.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
@@ -32,21 +32,38 @@ __device__ void ReduceWarp(RowSummary& summary) {
   }
 }
 
+// Logits that one thread loads at once.
 template <typename T>
-__global__ void TokenScores(const T* __restrict__ logits, std::int64_t vocab,
-                            std::int64_t row_stride, const std::int64_t* __restrict__ target_begin,
-                            const std::int32_t* __restrict__ targets,
-                            float* __restrict__ log_probabilities,
-                            unsigned char* __restrict__ is_argmax) {
+struct alignas(16) Vector {
+  static constexpr int kSize = 16 / sizeof(T);
+  T values[kSize];
+};
+
+template <typename T>
+__device__ RowSummary SummaryOfThread(const T* __restrict__ values, std::int64_t tokens,
+                                      std::int64_t first_token) {
+  constexpr int kSize = Vector<T>::kSize;
+  RowSummary summary;
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(values) % sizeof(Vector<T>) == 0;
+  const std::int64_t vectors = is_aligned ? tokens / kSize : 0;
+  for (std::int64_t i = threadIdx.x; i < vectors; i += kThreads) {
+    const Vector<T> vector = reinterpret_cast<const Vector<T>*>(values)[i];
+#pragma unroll
+    for (int k = 0; k < kSize; ++k) {
+      summary.Add(AsFloat(vector.values[k]), first_token + i * kSize + k);
+    }
+  }
+  for (std::int64_t i = vectors * kSize + threadIdx.x; i < tokens; i += kThreads) {
+    summary.Add(AsFloat(values[i]), first_token + i);
+  }
+  return summary;
+}
+
+// The summaries of all threads of a block, merged; the same in every thread.
+__device__ RowSummary MergeBlock(RowSummary summary) {
   __shared__ float max_of[kThreads / kWarp];
   __shared__ float sum_of[kThreads / kWarp];
   __shared__ std::int64_t argmax_of[kThreads / kWarp];
-
-  const std::int64_t row = blockIdx.x;
-  const T* values = logits + row * row_stride;
-  RowSummary summary;
-  for (std::int64_t i = threadIdx.x; i < vocab; i += kThreads) summary.Add(AsFloat(values[i]), i);
-
   ReduceWarp(summary);
   const int warp = threadIdx.x / kWarp;
   if (threadIdx.x % kWarp == 0) {
@@ -55,7 +72,6 @@ __global__ void TokenScores(const T* __restrict__ logits, std::int64_t vocab,
     argmax_of[warp] = summary.argmax;
   }
   __syncthreads();
-
   RowSummary whole;
   for (int w = 0; w < kThreads / kWarp; ++w) {
     RowSummary part;
@@ -64,48 +80,96 @@ __global__ void TokenScores(const T* __restrict__ logits, std::int64_t vocab,
     part.argmax = argmax_of[w];
     whole.Merge(part);
   }
-  for (std::int64_t i = target_begin[row] + threadIdx.x; i < target_begin[row + 1]; i += kThreads) {
-    const std::int32_t target = targets[i];
-    log_probabilities[i] = whole.LogProbability(AsFloat(values[target]));
-    is_argmax[i] = target == whole.argmax;
-  }
+  return whole;
 }
 
 template <typename T>
-cudaError_t Launch(const void* logits, std::int64_t rows, std::int64_t vocab,
-                   std::int64_t row_stride, const std::int64_t* target_begin,
-                   const std::int32_t* targets, float* log_probabilities, unsigned char* is_argmax,
-                   cudaStream_t stream) {
-  TokenScores<T><<<static_cast<unsigned>(rows), kThreads, 0, stream>>>(
-      static_cast<const T*>(logits), vocab, row_stride, target_begin, targets, log_probabilities,
-      is_argmax);
+__global__ void JoinLogits(const T* __restrict__ logits, std::int64_t tokens,
+                           std::int64_t row_stride, std::int64_t first_token,
+                           const std::int64_t* __restrict__ target_begin,
+                           const std::int32_t* __restrict__ targets,
+                           RowSummary* __restrict__ summaries, float* __restrict__ target_logits) {
+  const std::int64_t row = blockIdx.x;
+  const T* values = logits + row * row_stride;
+  const RowSummary tile = MergeBlock(SummaryOfThread(values, tokens, first_token));
+  if (threadIdx.x == 0) {
+    RowSummary whole = first_token == 0 ? RowSummary() : summaries[row];
+    whole.Merge(tile);
+    summaries[row] = whole;
+  }
+  for (std::int64_t i = target_begin[row] + threadIdx.x; i < target_begin[row + 1]; i += kThreads) {
+    const std::int64_t column = targets[i] - first_token;
+    if (column >= 0 && column < tokens) target_logits[i] = AsFloat(values[column]);
+  }
+}
+
+__global__ void TokenScores(const RowSummary* __restrict__ summaries,
+                            const std::int64_t* __restrict__ target_begin,
+                            const std::int32_t* __restrict__ targets,
+                            const float* __restrict__ target_logits,
+                            float* __restrict__ log_probabilities,
+                            unsigned char* __restrict__ is_argmax) {
+  const RowSummary row = summaries[blockIdx.x];
+  const std::int64_t end = target_begin[blockIdx.x + 1];
+  for (std::int64_t i = target_begin[blockIdx.x] + threadIdx.x; i < end; i += kWarp) {
+    log_probabilities[i] = row.LogProbability(target_logits[i]);
+    is_argmax[i] = targets[i] == row.argmax;
+  }
+}
+
+bool CanLaunch(std::int64_t rows) {
+  constexpr std::int64_t kMaxRows = 0x7fffffff;
+  return rows >= 0 && rows <= kMaxRows;
+}
+
+template <typename T>
+cudaError_t LaunchJoin(const void* logits, std::int64_t rows, std::int64_t tokens,
+                       std::int64_t row_stride, std::int64_t first_token,
+                       const std::int64_t* target_begin, const std::int32_t* targets,
+                       void* summaries, float* target_logits, cudaStream_t stream) {
+  JoinLogits<T><<<static_cast<unsigned>(rows), kThreads, 0, stream>>>(
+      static_cast<const T*>(logits), tokens, row_stride, first_token, target_begin, targets,
+      static_cast<RowSummary*>(summaries), target_logits);
   return cudaGetLastError();
 }
 
 }  // namespace
 }  // namespace couplingd
 
-extern "C" __attribute__((visibility("default"))) int couplingd_cuda_token_scores(
-    const void* logits, int logit_type, std::int64_t rows, std::int64_t vocab,
-    std::int64_t row_stride, const std::int64_t* target_begin, const std::int32_t* targets,
-    float* log_probabilities, unsigned char* is_argmax, void* stream) {
-  constexpr std::int64_t kMaxRows = 0x7fffffff;
-  if (rows < 0 || rows > kMaxRows || vocab < 1) return cudaErrorInvalidValue;
+extern "C" __attribute__((visibility("default"))) int couplingd_cuda_join_logits(
+    const void* logits, int logit_type, std::int64_t rows, std::int64_t tokens,
+    std::int64_t row_stride, std::int64_t first_token, const std::int64_t* target_begin,
+    const std::int32_t* targets, void* summaries, float* target_logits, void* stream) {
+  if (!couplingd::CanLaunch(rows) || tokens < 1 || first_token < 0) return cudaErrorInvalidValue;
   if (rows == 0) return cudaSuccess;
   const auto on = static_cast<cudaStream_t>(stream);
   switch (logit_type) {
     case 0:
-      return couplingd::Launch<float>(logits, rows, vocab, row_stride, target_begin, targets,
-                                      log_probabilities, is_argmax, on);
+      return couplingd::LaunchJoin<float>(logits, rows, tokens, row_stride, first_token,
+                                          target_begin, targets, summaries, target_logits, on);
     case 1:
-      return couplingd::Launch<__nv_bfloat16>(logits, rows, vocab, row_stride, target_begin,
-                                              targets, log_probabilities, is_argmax, on);
+      return couplingd::LaunchJoin<__nv_bfloat16>(logits, rows, tokens, row_stride, first_token,
+                                                  target_begin, targets, summaries, target_logits,
+                                                  on);
     case 2:
-      return couplingd::Launch<__half>(logits, rows, vocab, row_stride, target_begin, targets,
-                                       log_probabilities, is_argmax, on);
+      return couplingd::LaunchJoin<__half>(logits, rows, tokens, row_stride, first_token,
+                                           target_begin, targets, summaries, target_logits, on);
     default:
       return cudaErrorInvalidValue;
   }
+}
+
+extern "C" __attribute__((visibility("default"))) int couplingd_cuda_token_scores(
+    const void* summaries, std::int64_t rows, const std::int64_t* target_begin,
+    const std::int32_t* targets, const float* target_logits, float* log_probabilities,
+    unsigned char* is_argmax, void* stream) {
+  if (!couplingd::CanLaunch(rows)) return cudaErrorInvalidValue;
+  if (rows == 0) return cudaSuccess;
+  couplingd::TokenScores<<<static_cast<unsigned>(rows), couplingd::kWarp, 0,
+                           static_cast<cudaStream_t>(stream)>>>(
+      static_cast<const couplingd::RowSummary*>(summaries), target_begin, targets, target_logits,
+      log_probabilities, is_argmax);
+  return cudaGetLastError();
 }
 
 extern "C" __attribute__((visibility("default"))) const char* couplingd_cuda_error_text(int code) {

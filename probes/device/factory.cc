@@ -51,6 +51,15 @@ at::Tensor TensorFactory::Values(std::span<const float> values, at::IntArrayRef 
   return Copied(values, shape, at::kFloat, device_, dtype);
 }
 
+at::Tensor TensorFactory::Flags(std::span<const std::uint8_t> values, at::IntArrayRef shape) const {
+  return Copied(values, shape, at::kBool, device_, at::kBool);
+}
+
+at::Tensor TensorFactory::Staging(std::int64_t bytes) const {
+  return at::empty({bytes},
+                   at::TensorOptions(at::kCPU).dtype(at::kByte).pinned_memory(!device_.is_cpu()));
+}
+
 at::Tensor TensorFactory::HostView(void* bytes, at::IntArrayRef shape, at::ScalarType dtype) {
   return at::from_blob(bytes, shape, at::TensorOptions(at::kCPU).dtype(dtype));
 }

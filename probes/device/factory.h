@@ -29,6 +29,10 @@ class TensorFactory {
   at::Tensor TokenIds(std::span<const std::int32_t> values) const;  // int32 [n]
   at::Tensor Values(std::span<const float> values, at::IntArrayRef shape,
                     at::ScalarType dtype) const;
+  at::Tensor Flags(std::span<const std::uint8_t> values, at::IntArrayRef shape) const;  // bool
+
+  // Host memory that the device copies from without the CPU, where the device is one.
+  at::Tensor Staging(std::int64_t bytes) const;  // uint8 [bytes], on the CPU
 
   // A view of host memory, which the caller keeps alive; always on the CPU.
   static at::Tensor HostView(void* bytes, at::IntArrayRef shape, at::ScalarType dtype);

@@ -38,7 +38,8 @@ Result<CudaHalf> OpenCudaHalf(const std::string& path) {
                 "./dev build --cuda fetches the CUDA libraries and builds it");
   }
   CudaHalf half;
-  if (!FindSymbol(library, "couplingd_cuda_token_scores", half.token_scores) ||
+  if (!FindSymbol(library, "couplingd_cuda_join_logits", half.join_logits) ||
+      !FindSymbol(library, "couplingd_cuda_token_scores", half.token_scores) ||
       !FindSymbol(library, "couplingd_cuda_current_stream", half.current_stream) ||
       !FindSymbol(library, "couplingd_cuda_limit_memory", half.limit_memory) ||
       !FindSymbol(library, "couplingd_cuda_error_text", half.error_text)) {
@@ -71,6 +72,12 @@ Result<int> ParseIndex(std::string_view device) {
               "use auto, cpu, cuda or cuda:N");
 }
 
+// cuBLAS may otherwise add up parts of a sum in the type of its factors.
+void KeepSumsInFp32() {
+  at::globalContext().setAllowFP16ReductionCuBLAS(false);
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
+}
+
 Result<Place> ChooseCuda(const PlaceRequest& request) {
   Place place;
   place.cuda_index = TRY(ParseIndex(request.device));
@@ -85,6 +92,7 @@ Result<Place> ChooseCuda(const PlaceRequest& request) {
                     : fmt::format("there is no device {}: CUDA sees {}", place.cuda_index, count),
                 "couplingd-probe devices lists what is there");
   }
+  KeepSumsInFp32();
   return place;
 }
 

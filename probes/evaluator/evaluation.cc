@@ -132,10 +132,11 @@ class Evaluator {
 
   // Halves the token budget until the plan fits.
   Status FitIntoMemory(const int wanted) {
+    MemoryEstimate& needs = memory_;
+    needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
     const std::optional<std::int64_t> cap = session_.MemoryCap();
     if (!cap) return {};
     int budget = wanted;
-    MemoryEstimate needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
     while (needs.Peak() > *cap && budget / 2 >= kSmallestBudget) {
       budget /= 2;
       plan_ = TRY(PlanScoring(requests_, budget, LongestShortText(session_.config())));
@@ -218,6 +219,7 @@ class Evaluator {
     session_.WriteModel(json);
     json.Field("packs", static_cast<std::int64_t>(packs_.size()));
     json.Field("requests", static_cast<std::int64_t>(requests_.size()));
+    json.Field("memory_bytes", memory_.Peak());
     WriteTokens(json);
     return session_.Send(json.EndObject().Text());
   }
@@ -279,6 +281,7 @@ class Evaluator {
   std::vector<TaskPlan> plans_;           // parallel to packs_
   std::vector<ScoringRequest> requests_;  // of all packs, in the order of packs, items and choices
   ScoringPlan plan_;
+  MemoryEstimate memory_;
   std::vector<ContinuationScore> scores_;  // parallel to requests_
   std::optional<ScoreLog> unfinished_;     // on disk until the result is
   std::vector<PackResult> results_;

@@ -13,7 +13,7 @@ namespace couplingd {
 // Sends start, progress, task and note frames, and returns the result frame. Plan and score files
 // are on disk before it returns.
 //
-// start     {"model_type","parameters","device","dtype","packs","requests","tokens":{…}}
+// start {"model_type","parameters","device","dtype","packs","requests","memory_bytes","tokens":{…}}
 // progress  {"done","total","task"}: tokens of the trie
 // task      {"task","items","scores":[{"task","metric","value","stderr","n"}]}
 // result

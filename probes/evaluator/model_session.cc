@@ -77,9 +77,9 @@ Status ModelSession::ChooseDevice() {
                             .weights_dtype = WeightsDType(*weights_.source)}));
   if (!place_.note.empty()) TRY(Note("device", place_.note));
   if (settings_.threads > 0) SetComputeThreads(settings_.threads);
-  if (place_.cuda_index >= 0 && settings_.memory_limit_bytes > 0) {
-    const int code = place_.cuda.limit_memory(
-        place_.cuda_index, static_cast<std::uint64_t>(settings_.memory_limit_bytes));
+  const std::optional<std::int64_t> cap = MemoryCap();
+  if (place_.cuda_index >= 0 && cap) {
+    const int code = place_.cuda.limit_memory(place_.cuda_index, static_cast<std::uint64_t>(*cap));
     if (code != 0) {
       return Fail(ErrorKind::kUnavailable,
                   fmt::format("cannot cap the memory of {}: {}", place_.DeviceName(),
@@ -142,13 +142,11 @@ MemoryPlace ModelSession::MemoryOf() const {
 }
 
 std::optional<std::int64_t> ModelSession::MemoryCap() const {
-  std::optional<std::int64_t> cap;
-  if (settings_.memory_limit_bytes > 0) cap = settings_.memory_limit_bytes;
-  if (place_.cuda_index < 0) {
-    const std::optional<std::int64_t> available = AvailableMemory();
-    if (available && (!cap || *available < *cap)) cap = available;
-  }
-  return cap;
+  std::optional<std::int64_t> free;
+  if (place_.cuda_index < 0) free = AvailableMemory();
+  if (place_.cuda_index >= 0 && settings_.device_free_bytes > 0) free = settings_.device_free_bytes;
+  if (settings_.memory_limit_bytes == 0) return free;
+  return std::min(settings_.memory_limit_bytes, free.value_or(settings_.memory_limit_bytes));
 }
 
 Status ModelSession::Note(std::string_view topic, std::string_view text) const {

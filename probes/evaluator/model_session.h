@@ -65,7 +65,8 @@ class ModelSession {
   int TokenBudget() const;
   // How its memory is estimated (memory_model.h).
   MemoryPlace MemoryOf() const;
-  // Bytes that it may take; absent where nothing says. On a CPU also what the machine has free.
+  // Bytes that it may take: the limit, or what the device has free where that is less; absent where
+  // nothing says.
   std::optional<std::int64_t> MemoryCap() const;
 
   Status Send(std::string_view frame) const { return send_(frame); }

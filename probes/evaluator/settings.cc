@@ -97,6 +97,7 @@ Result<EvaluationSettings> ParseEvaluationSettings(std::string_view request_json
   }
   settings.seed = TRY(FindInt(request, "seed", kSource)).value_or(0);
   settings.memory_limit_bytes = TRY(Count(request, "memory_limit_bytes", kMost));
+  settings.device_free_bytes = TRY(Count(request, "device_free_bytes", kMost));
   return settings;
 }
 

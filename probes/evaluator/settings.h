@@ -37,6 +37,7 @@ struct EvaluationSettings {
   bool internals = false;                   // look inside too (internals_task.h)
   std::int64_t seed = 0;
   std::int64_t memory_limit_bytes = 0;  // 0: none
+  std::int64_t device_free_bytes = 0;   // of the GPU's memory; 0: nothing says
 };
 
 // Errors name the field.

@@ -8,6 +8,14 @@
 #include <vector>
 
 namespace couplingd {
+namespace {
+
+// bias [kv_heads, group, all positions] at positions […]: [kv_heads, group, …].
+at::Tensor BiasAt(const at::Tensor& bias, const at::Tensor& positions) {
+  return bias.index_select(2, positions.flatten()).unflatten(2, positions.sizes());
+}
+
+}  // namespace
 
 PackPositions::PackPositions(const ForwardPlan& plan, std::size_t pack,
                              const TensorFactory& factory) {
@@ -26,15 +34,13 @@ void ApplyRule(const AttentionRule& rule, const at::Tensor& query_positions,
                const at::Tensor& key_positions, at::Tensor& scores) {
   if (rule.softcap > 0) scores.div_(rule.softcap).tanh_().mul_(rule.softcap);
   if (rule.key_bias.defined()) {
-    const std::int64_t kv_heads = scores.size(0), group = scores.size(1);
-    const at::Tensor of_keys = rule.key_bias.index_select(1, key_positions);
-    const at::Tensor of_queries = rule.key_bias.index_select(1, query_positions);
-    scores.add_(of_keys.view({kv_heads, group, 1, -1}));
-    scores.sub_(of_queries.view({kv_heads, group, -1, 1}));
+    const at::Tensor bias = rule.key_bias.unflatten(0, {scores.size(0), scores.size(1)});
+    scores.add_(BiasAt(bias, key_positions).unsqueeze(-2));
+    scores.sub_(BiasAt(bias, query_positions).unsqueeze(-1));
   }
   if (rule.window > 0) {
-    const at::Tensor first_seen = query_positions.sub(rule.window - 1).unsqueeze(1);
-    scores.masked_fill_(key_positions.unsqueeze(0).lt(first_seen),
+    const at::Tensor first_seen = query_positions.sub(rule.window - 1).unsqueeze(-1);
+    scores.masked_fill_(key_positions.unsqueeze(-2).lt(first_seen),
                         -std::numeric_limits<double>::infinity());
   }
 }

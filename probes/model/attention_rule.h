@@ -38,9 +38,10 @@ struct PackPositions {
 // first, first + 1, … as int64 [count].
 at::Tensor CountFrom(std::int64_t first, std::int64_t count, const TensorFactory& factory);
 
-// scores [kv_heads, group, queries, keys] in fp32, already scaled, in place: caps them, adds the
-// biases and hides keys before the window as −∞. Positions are int64. A bias is taken relative to
-// that of the query's own position, which changes no weight and keeps far positions exact.
+// scores [kv_heads, group, …, queries, keys] in fp32, already scaled, in place: caps them, adds the
+// biases and hides keys before the window as −∞. Positions are int64 […, queries] and […, keys]. A
+// bias is taken relative to that of the query's own position, which changes no weight and keeps far
+// positions exact.
 void ApplyRule(const AttentionRule& rule, const at::Tensor& query_positions,
                const at::Tensor& key_positions, at::Tensor& scores);
 

@@ -32,12 +32,13 @@ constexpr std::string_view kDiverged =
 
 class TorchDecoder : public Decoder {
  public:
-  TorchDecoder(ModelConfig config, Weights weights, const Place& place, bool plain_attention)
+  TorchDecoder(ModelConfig config, Weights weights, const Place& place, bool batched_attention)
       : config_(std::move(config)),
         weights_(std::move(weights)),
         factory_(place),
         cuda_(place.cuda),
-        kernel_(plain_attention ? AttentionKernel::kPlain : AttentionKernelFor(factory_.device())),
+        kernel_(batched_attention ? AttentionKernel::kBatches
+                                  : AttentionKernelFor(factory_.device())),
         tables_(config_, factory_),
         is_source_(static_cast<std::size_t>(config_.layers), false),
         kept_(static_cast<std::size_t>(config_.layers)) {
@@ -376,7 +377,7 @@ Result<LoadedDecoder> LoadDecoder(const TensorSource& source, const ModelConfig&
   TRY(CheckMemory(config, factory, options.memory_limit_bytes));
   LoadedWeights loaded = TRY(LoadWeights(source, config, factory));
   return LoadedDecoder{std::make_unique<TorchDecoder>(config, std::move(loaded.weights), place,
-                                                      options.plain_attention),
+                                                      options.batched_attention),
                        std::move(loaded.hash), std::move(loaded.notes)};
 }
 

@@ -58,7 +58,7 @@ class Decoder {
 
 struct DecoderOptions {
   std::int64_t memory_limit_bytes = 0;  // of the weights in the compute type; 0: none
-  bool plain_attention = false;         // use the device-independent kernel everywhere
+  bool batched_attention = false;       // use the device-independent kernel everywhere
 };
 
 struct LoadedDecoder {

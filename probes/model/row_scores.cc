@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "probes/cuda/token_scores.h"
@@ -15,7 +17,9 @@ namespace {
 // A tile of logits that a core's cache holds while it is used.
 constexpr std::int64_t kRowTile = 128;
 constexpr std::int64_t kVocabularyTile = 1024;
-constexpr std::int64_t kCudaLogits = std::int64_t{1} << 26;  // elements of one block of rows
+// Likewise for a GPU: enough to fill it.
+constexpr std::int64_t kCudaRows = 4096;
+constexpr std::int64_t kCudaVocabularyTile = 8192;
 
 // Joins tokens [first, first + count) to what is known of one row. `sum`: of exp(logit − max).
 void JoinTile(const float* logits, std::int64_t count, float max, float sum, std::int64_t first,
@@ -58,65 +62,112 @@ void ScoreTile(std::int64_t begin, std::int64_t rows, std::int64_t vocab, const 
   }
 }
 
+// The reads of rows [begin, begin + count): [first, second).
+std::pair<std::size_t, std::size_t> ReadsOf(std::span<const std::int64_t> row_of,
+                                            std::int64_t begin, std::int64_t count) {
+  const auto first_at = [&](std::int64_t row) {
+    return static_cast<std::size_t>(std::ranges::lower_bound(row_of, row) - row_of.begin());
+  };
+  return {first_at(begin), first_at(begin + count)};
+}
+
 void ScoreOnHost(std::int64_t rows, std::int64_t vocab, const LogitTile& logits,
                  std::span<const TokenRead> reads, std::span<const std::int64_t> row_of,
                  std::span<TokenScore> scores) {
   ForEachTile(
       at::kCPU, rows,
       [&](std::int64_t begin, std::int64_t count) {
-        const auto from =
-            static_cast<std::size_t>(std::ranges::lower_bound(row_of, begin) - row_of.begin());
-        const auto to = static_cast<std::size_t>(std::ranges::lower_bound(row_of, begin + count) -
-                                                 row_of.begin());
+        const auto [from, to] = ReadsOf(row_of, begin, count);
         ScoreTile(begin, count, vocab, logits, reads.subspan(from, to - from),
                   row_of.subspan(from, to - from), scores.subspan(from, to - from));
       },
       kRowTile);
 }
 
-// Rows [first_row, first_row + logits' rows) against the whole vocabulary; `reads` are theirs.
-Status ScoreOnCuda(const at::Tensor& logits, std::int64_t first_row,
-                   std::span<const TokenRead> reads, std::span<const std::int64_t> row_of,
-                   const TensorFactory& factory, const CudaHalf& cuda,
-                   std::span<TokenScore> scores) {
-  std::vector<std::int64_t> begin(static_cast<std::size_t>(logits.size(0)) + 1, 0);
-  std::vector<std::int32_t> targets;
-  for (std::size_t i = 0; i < reads.size(); ++i) {
-    targets.push_back(reads[i].target);
-    ++begin[static_cast<std::size_t>(row_of[i] - first_row) + 1];
-  }
-  for (std::size_t row = 1; row < begin.size(); ++row) begin[row] += begin[row - 1];
+LogitType TypeOf(const at::Tensor& logits) {
+  if (logits.scalar_type() == at::ScalarType::BFloat16) return LogitType::kBf16;
+  return logits.scalar_type() == at::ScalarType::Half ? LogitType::kFp16 : LogitType::kFp32;
+}
 
-  const auto count = static_cast<std::int64_t>(reads.size());
-  const at::Tensor rows = logits.contiguous();
-  const at::Tensor begin_on_device = factory.Indices(begin);
-  const at::Tensor targets_on_device = factory.TokenIds(targets);
-  const at::Tensor log_probabilities = factory.Empty({count}, at::ScalarType::Float);
-  const at::Tensor is_argmax = factory.Empty({count}, at::ScalarType::Byte);
-  const LogitType type = rows.scalar_type() == at::ScalarType::BFloat16 ? LogitType::kBf16
-                         : rows.scalar_type() == at::ScalarType::Half   ? LogitType::kFp16
-                                                                        : LogitType::kFp32;
-  void* stream = nullptr;
-  int code = cuda.current_stream(logits.device().index(), &stream);
-  if (code == 0) {
-    code =
-        cuda.token_scores(rows.const_data_ptr(), static_cast<int>(type), rows.size(0), rows.size(1),
-                          rows.stride(0), begin_on_device.const_data_ptr<std::int64_t>(),
-                          targets_on_device.const_data_ptr<std::int32_t>(),
-                          log_probabilities.mutable_data_ptr<float>(),
-                          is_argmax.mutable_data_ptr<unsigned char>(), stream);
+// A block of rows on a GPU, to which the vocabulary is joined tile by tile.
+class CudaBlock {
+ public:
+  // Rows [first_row, first_row + rows); `reads` are theirs.
+  CudaBlock(std::int64_t first_row, std::int64_t rows, std::span<const TokenRead> reads,
+            std::span<const std::int64_t> row_of, const TensorFactory& factory,
+            const CudaHalf& cuda)
+      : rows_(rows), cuda_(cuda), device_(factory.device()) {
+    std::vector<std::int64_t> begin(static_cast<std::size_t>(rows) + 1, 0);
+    std::vector<std::int32_t> targets;
+    for (std::size_t i = 0; i < reads.size(); ++i) {
+      targets.push_back(reads[i].target);
+      ++begin[static_cast<std::size_t>(row_of[i] - first_row) + 1];
+    }
+    std::partial_sum(begin.begin(), begin.end(), begin.begin());
+    const auto count = static_cast<std::int64_t>(reads.size());
+    begin_ = factory.Indices(begin);
+    targets_ = factory.TokenIds(targets);
+    summaries_ = factory.Empty({rows, sizeof(RowSummary)}, at::ScalarType::Byte);
+    target_logits_ = factory.Empty({count}, at::ScalarType::Float);
+    log_probabilities_ = factory.Empty({count}, at::ScalarType::Float);
+    is_argmax_ = factory.Empty({count}, at::ScalarType::Byte);
   }
-  if (code != 0) {
+
+  Status Join(const at::Tensor& logits, std::int64_t first_token) {
+    return Call([&](void* stream) {
+      return cuda_.join_logits(
+          logits.const_data_ptr(), static_cast<int>(TypeOf(logits)), rows_, logits.size(1),
+          logits.stride(0), first_token, begin_.const_data_ptr<std::int64_t>(),
+          targets_.const_data_ptr<std::int32_t>(), summaries_.mutable_data_ptr(),
+          target_logits_.mutable_data_ptr<float>(), stream);
+    });
+  }
+
+  Status Finish(std::span<TokenScore> scores) {
+    TRY(Call([&](void* stream) {
+      return cuda_.token_scores(
+          summaries_.const_data_ptr(), rows_, begin_.const_data_ptr<std::int64_t>(),
+          targets_.const_data_ptr<std::int32_t>(), target_logits_.const_data_ptr<float>(),
+          log_probabilities_.mutable_data_ptr<float>(),
+          is_argmax_.mutable_data_ptr<unsigned char>(), stream);
+    }));
+    const at::Tensor host_log = log_probabilities_.cpu();
+    const at::Tensor host_flag = is_argmax_.cpu();
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      scores[i] = {host_log.const_data_ptr<float>()[i],
+                   host_flag.const_data_ptr<unsigned char>()[i] != 0};
+    }
+    return {};
+  }
+
+ private:
+  Status Call(const std::function<int(void* stream)>& kernel) const {
+    void* stream = nullptr;
+    int code = cuda_.current_stream(device_.index(), &stream);
+    if (code == 0) code = kernel(stream);
+    if (code == 0) return {};
     return Fail(ErrorKind::kInternal,
-                fmt::format("the token score kernel failed: {}", cuda.error_text(code)));
+                fmt::format("the token score kernel failed: {}", cuda_.error_text(code)));
   }
-  const at::Tensor host_log = log_probabilities.cpu();
-  const at::Tensor host_flag = is_argmax.cpu();
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    scores[i] = {host_log.const_data_ptr<float>()[i],
-                 host_flag.const_data_ptr<unsigned char>()[i] != 0};
+
+  const std::int64_t rows_;
+  const CudaHalf& cuda_;
+  const at::Device device_;
+  at::Tensor begin_, targets_;                                // per row and one more, per read
+  at::Tensor summaries_;                                      // per row
+  at::Tensor target_logits_, log_probabilities_, is_argmax_;  // per read
+};
+
+Status ScoreOnCuda(std::int64_t begin, std::int64_t rows, std::int64_t vocab,
+                   const LogitTile& logits, std::span<const TokenRead> reads,
+                   std::span<const std::int64_t> row_of, const TensorFactory& factory,
+                   const CudaHalf& cuda, std::span<TokenScore> scores) {
+  CudaBlock block(begin, rows, reads, row_of, factory, cuda);
+  for (std::int64_t first = 0; first < vocab; first += kCudaVocabularyTile) {
+    const std::int64_t count = std::min(kCudaVocabularyTile, vocab - first);
+    TRY(block.Join(logits(begin, rows, first, count), first));
   }
-  return {};
+  return block.Finish(scores);
 }
 
 }  // namespace
@@ -128,14 +179,10 @@ Status ScoreRows(std::int64_t rows, std::int64_t vocab, const LogitTile& logits,
     ScoreOnHost(rows, vocab, logits, reads, row_of, scores);
     return {};
   }
-  const std::int64_t block = std::max<std::int64_t>(1, kCudaLogits / vocab);
-  for (std::int64_t begin = 0; begin < rows; begin += block) {
-    const std::int64_t count = std::min(block, rows - begin);
-    const auto from =
-        static_cast<std::size_t>(std::ranges::lower_bound(row_of, begin) - row_of.begin());
-    const auto to =
-        static_cast<std::size_t>(std::ranges::lower_bound(row_of, begin + count) - row_of.begin());
-    TRY(ScoreOnCuda(logits(begin, count, 0, vocab), begin, reads.subspan(from, to - from),
+  for (std::int64_t begin = 0; begin < rows; begin += kCudaRows) {
+    const std::int64_t count = std::min(kCudaRows, rows - begin);
+    const auto [from, to] = ReadsOf(row_of, begin, count);
+    TRY(ScoreOnCuda(begin, count, vocab, logits, reads.subspan(from, to - from),
                     row_of.subspan(from, to - from), factory, cuda,
                     scores.subspan(from, to - from)));
   }

@@ -2,55 +2,64 @@
 // share, so that loading needs little more memory than the model.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <semaphore>
+#include <utility>
 #include <vector>
+
+#include "probes/device/factory.h"
 
 namespace couplingd {
 
 class StagingBuffers {
-  struct Block {
-    std::unique_ptr<std::byte[]> bytes;
-    std::uint64_t size = 0;
-  };
-
  public:
+  // The factory outlives it.
+  explicit StagingBuffers(const TensorFactory& factory) : factory_(factory) {}
+
   // A block for as long as it lives.
   class Lease {
    public:
     Lease(StagingBuffers& buffers, std::uint64_t size) : buffers_(buffers) {
       block_ = buffers_.Take();
-      if (block_.size >= size) return;
-      block_ = {};  // what is too small goes before its successor comes
-      block_ = {std::make_unique_for_overwrite<std::byte[]>(size), size};
+      const auto bytes = static_cast<std::int64_t>(size);
+      if (block_.defined() && block_.numel() >= bytes) return;
+      block_.reset();  // what is too small goes before its successor comes
+      block_ = buffers_.factory_.Staging(bytes);
     }
     ~Lease() { buffers_.Give(std::move(block_)); }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    std::byte* bytes() const { return block_.bytes.get(); }
+    std::byte* bytes() const { return static_cast<std::byte*>(block_.mutable_data_ptr()); }
+    // Its beginning as a tensor of the file; valid as long as the lease.
+    at::Tensor As(at::IntArrayRef shape, at::ScalarType type) const {
+      std::int64_t bytes = static_cast<std::int64_t>(c10::elementSize(type));
+      for (const std::int64_t size : shape) bytes *= size;
+      return block_.narrow(0, 0, bytes).view(type).view(shape);
+    }
 
    private:
     StagingBuffers& buffers_;
-    Block block_;
+    at::Tensor block_;
   };
 
  private:
   static constexpr int kBlocks = 4;  // a reader and converters beside it; more only cost memory
 
-  Block Take() {
+  at::Tensor Take() {
     free_.acquire();
     const std::lock_guard lock(mutex_);
     if (blocks_.empty()) return {};
-    Block block = std::move(blocks_.back());
+    at::Tensor block = std::move(blocks_.back());
     blocks_.pop_back();
     return block;
   }
 
-  void Give(Block block) {
+  void Give(at::Tensor block) {
     {
       const std::lock_guard lock(mutex_);
       blocks_.push_back(std::move(block));
@@ -58,9 +67,10 @@ class StagingBuffers {
     free_.release();
   }
 
+  const TensorFactory& factory_;
   std::counting_semaphore<kBlocks> free_{kBlocks};
   std::mutex mutex_;
-  std::vector<Block> blocks_;
+  std::vector<at::Tensor> blocks_;
 };
 
 }  // namespace couplingd

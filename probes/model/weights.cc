@@ -52,7 +52,7 @@ Result<at::ScalarType> FloatingType(const TensorInfo& tensor) {
 class WeightLoader {
  public:
   WeightLoader(const TensorSource& source, const ModelConfig& config, const TensorFactory& factory)
-      : source_(source), config_(config), factory_(factory) {}
+      : source_(source), config_(config), factory_(factory), staging_(factory) {}
 
   Result<LoadedWeights> Load() {
     TRY(MatchNames());
@@ -213,16 +213,16 @@ class WeightLoader {
 
     const StagingBuffers::Lease staging(staging_, tensor.bytes);
     TRY(source_.Read(tensor, staging.bytes()));
+    // On a GPU the copy runs while the bytes are hashed; the check waits for it.
+    const at::ScalarType type = TRY(FloatingType(tensor));
+    const at::Tensor stored =
+        staging.As(tensor.shape, type).to(factory_.device(), type, /*non_blocking=*/true);
     hasher_.Add(tensor, staging.bytes());
     if (tied_ && config_.tie_embeddings && head_ != nullptr) {
       KeepForComparison(tensor, expected, staging.bytes());
     }
-    if (!is_used) return {};
-
-    const at::Tensor stored =
-        TensorFactory::HostView(staging.bytes(), tensor.shape, TRY(FloatingType(tensor)));
     TRY(RefuseNonFinite(tensor, stored));
-    PutTensor(config_, expected->second, stored.to(factory_.device()), loaded_.weights);
+    if (is_used) PutTensor(config_, expected->second, stored, loaded_.weights);
     return {};
   }
 

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::int64_t kTileRows = 256, kAttentionRows = 64;
 constexpr std::int64_t kLogits = std::int64_t{128} * 1024;   // of one thread
-constexpr std::int64_t kCudaLogits = std::int64_t{1} << 26;  // elements
-constexpr std::int64_t kCudaScores = std::int64_t{1} << 26;  // likewise
+constexpr std::int64_t kCudaLogits = std::int64_t{1} << 25;  // elements
+constexpr std::int64_t kCudaScores = std::int64_t{1} << 25;  // likewise
 constexpr std::int64_t kScoreTile = std::int64_t{1} << 17;   // likewise, of one thread
 constexpr std::int64_t kLibtorch = std::int64_t{230} << 20;  // measured with libtorch 2.11
 constexpr std::int64_t kCudaContext = std::int64_t{600} << 20;
@@ -89,11 +89,12 @@ std::string MemoryEstimate::Text() const {
 MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan,
                               const MemoryPlace& place) {
   const std::int64_t hidden = config.hidden_size;
-  std::int64_t queries = 0, keys = 0, all_keys = 0, group = 1;
+  std::int64_t queries = 0, keys = 0, all_keys = 0, group = 1, head_dim = 0;
   for (const LayerConfig& layer : config.layer) {
     queries = std::max(queries, config.heads * layer.head_dim);
     keys = std::max(keys, layer.KeyRows());
     all_keys += layer.KeyRows();
+    head_dim = std::max(head_dim, layer.head_dim);
     group = std::max(group, config.heads / std::max<std::int64_t>(1, layer.kv_heads));
   }
   const std::int64_t mlp = WidestMlp(config);
@@ -101,16 +102,19 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan
   const PlanSizes sizes = SizesOf(plan);
   MemoryEstimate estimate;
   estimate.weights = element * ParameterCount(config);
-  estimate.staging = place.is_cuda ? kStoredBytes * LargestTensor(config)
-                                   : std::min<std::int64_t>(place.threads, kStagedTensors) *
-                                         kStoredBytes * LargestTensor(config);
+  const std::int64_t staged =
+      place.is_cuda ? kStagedTensors : std::min<std::int64_t>(place.threads, kStagedTensors);
+  estimate.staging = staged * kStoredBytes * LargestTensor(config);
   estimate.kept = element * 2 * all_keys * MostKeptTokens(plan);
   estimate.activations =
       element * sizes.rows *
       (2 * hidden + 2 * queries + 2 * keys + config.layers * config.layer_inputs.size);
   if (place.is_cuda) {
-    estimate.workspace =
-        element * sizes.rows * (4 * hidden + 3 * mlp) + 2 * 4 * (kCudaLogits + kCudaScores);
+    const std::int64_t mlp_rows = element * sizes.rows * (4 * hidden + 3 * mlp);
+    const std::int64_t gathered = element * 2 * keys * (sizes.rows + sizes.longest) +
+                                  element * 2 * (kCudaScores / (kAttentionRows * group)) * head_dim;
+    const std::int64_t attention = gathered + kCudaScores * (2 * 4 + 2 * element);
+    estimate.workspace = std::max(mlp_rows, attention) + 2 * element * kCudaLogits;
     estimate.runtime = kCudaContext;
     return estimate;
   }

@@ -171,6 +171,7 @@ Result<int> Evaluate(const EvaluateCommand& command, FrameWriter& frames) {
   const Result<GpuReport> report = request.device == "cpu" ? GpuReport{} : QueryGpus(command.nvml);
   const GpuChoice gpu = TRY(ChooseGpu(request.device, report, choice_options));
   request.device = gpu.device;
+  request.device_free_bytes = gpu.free_bytes;
   TRY(frames.Write(NoteFrame("device", gpu.note)));
 
   SuperviseOptions options;

@@ -22,7 +22,8 @@ __attribute__((visibility("default"))) int couplingd_evaluator_abi(void);
  * request_json: UTF-8, NUL-terminated, valid during the call. The request as couplingd-probe read
  * it, with these fields settled: "checkpoint" is the real path (links resolved); "device" is "cpu",
  * "cuda:0" (the one visible GPU, chosen or named) or "auto" (a GPU is visible if there is one; fall
- * back to the CPU and say so). frames_fd: a pipe. Frames are JSON objects, one a line of at most 1
+ * back to the CPU and say so); "device_free_bytes" is what NVML says is free of its memory, 0 where
+ * nothing says. frames_fd: a pipe. Frames are JSON objects, one a line of at most 1
  * MiB, each with a string "frame": start, progress, task, note, result, error. "exit" is the
  * parent's and must not be sent. A failed write means that the parent is gone.
  *

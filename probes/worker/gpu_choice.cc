@@ -58,13 +58,13 @@ Lock TakeLock(const Gpu& gpu, const GpuChoiceOptions& options, FileDescriptor& l
   return Lock::kHeldElsewhere;
 }
 
-GpuChoice OnCpu(std::string note) { return {"cpu", "", std::move(note), {}}; }
+GpuChoice OnCpu(std::string note) { return {"cpu", "", 0, std::move(note), {}}; }
 
 GpuChoice OnGpu(const Gpu& gpu, std::string device, Lock locked, FileDescriptor lock) {
   std::string note = "evaluating on " + Describe(gpu);
   if (!IsIdle(gpu)) note += fmt::format("; {} other processes compute there", gpu.processes.size());
   if (locked == Lock::kNotPossible) note += "; no lock file could be made";
-  return {std::move(device), gpu.uuid, std::move(note), std::move(lock)};
+  return {std::move(device), gpu.uuid, gpu.free_bytes, std::move(note), std::move(lock)};
 }
 
 Result<GpuChoice> ChooseIdle(bool or_cpu, const std::vector<Gpu>& gpus, const std::string& reason,

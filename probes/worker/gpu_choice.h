@@ -1,6 +1,7 @@
 // Which GPU an evaluation may use, so that it does no harm to the training that runs beside it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -11,10 +12,11 @@
 namespace couplingd {
 
 struct GpuChoice {
-  std::string device;   // for the evaluator: "cpu", "cuda:0" (the visible one), "auto"
-  std::string visible;  // for CUDA_VISIBLE_DEVICES: a UUID; empty hides every GPU
-  std::string note;     // one sentence: what was chosen and why
-  FileDescriptor lock;  // held while the GPU is used
+  std::string device;            // for the evaluator: "cpu", "cuda:0" (the visible one), "auto"
+  std::string visible;           // for CUDA_VISIBLE_DEVICES: a UUID; empty hides every GPU
+  std::uint64_t free_bytes = 0;  // of its memory, when it was chosen; 0 on the CPU
+  std::string note;              // one sentence: what was chosen and why
+  FileDescriptor lock;           // held while the GPU is used
 };
 
 struct GpuChoiceOptions {

@@ -78,6 +78,7 @@ std::string EvaluateRequest::Json() const {
     json.Key(key);
     value.empty() ? json.Null() : json.Value(value);
   };
+  json.Field("device_free_bytes", static_cast<std::int64_t>(device_free_bytes));
   or_null("model_config", model_config);
   or_null("tokenizer", tokenizer);
   or_null("samples", samples);
@@ -88,8 +89,9 @@ std::string EvaluateRequest::Json() const {
   };
   array("packs", packs);
   array("read_roots", read_roots);
-  constexpr std::string_view kOwn[] = {"checkpoint", "device",  "scores_dir", "model_config",
-                                       "tokenizer",  "samples", "packs",      "read_roots"};
+  constexpr std::string_view kOwn[] = {"checkpoint", "device",       "device_free_bytes",
+                                       "scores_dir", "model_config", "tokenizer",
+                                       "samples",    "packs",        "read_roots"};
   for (const auto& member : document.GetObject()) {
     const std::string_view key(member.name.GetString(), member.name.GetStringLength());
     if (std::ranges::find(kOwn, key) == std::end(kOwn)) json.Key(key).Value(member.value);

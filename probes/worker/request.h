@@ -28,6 +28,7 @@ struct EvaluateRequest {
   std::string device = "auto";
   int threads = 0;  // 0: the evaluator decides
   std::optional<std::uint64_t> memory_limit_bytes;
+  std::uint64_t device_free_bytes = 0;  // of the GPU that was chosen; not in what comes in
   std::optional<std::int64_t> timeout_s;
   std::optional<std::int64_t> grace_ms;  // between SIGTERM and SIGKILL; by default 10 s
 

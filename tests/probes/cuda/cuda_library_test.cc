@@ -56,9 +56,9 @@ TEST_F(CudaLibrary, HoldsCodeForAmpereHopperBlackwellAndPtxForWhatComesLater) {
 }
 
 TEST_F(CudaLibrary, NeedsTheCudaHalfOfLibtorchByName) {
-  for (const char* name : {"couplingd_cuda_token_scores", "couplingd_cuda_current_stream",
-                           "couplingd_cuda_limit_memory", "couplingd_cuda_error_text",
-                           "libtorch_cuda.so", "libc10_cuda.so"}) {
+  for (const char* name : {"couplingd_cuda_join_logits", "couplingd_cuda_token_scores",
+                           "couplingd_cuda_current_stream", "couplingd_cuda_limit_memory",
+                           "couplingd_cuda_error_text", "libtorch_cuda.so", "libc10_cuda.so"}) {
     EXPECT_THAT(library_, HasSubstr(name));
   }
 }

@@ -20,11 +20,12 @@ INSTANTIATE_TEST_SUITE_P(Decoder, EveryFixture, testing::ValuesIn(FixtureNames()
 
 TEST_P(EveryFixture, GivesTheLogitsOfTransformers) {
   const ExpectedLogits expected = ReadExpected(GetParam());
-  for (const bool plain : {false, true}) {
-    const LoadedDecoder loaded = LoadFixture(GetParam(), {}, {.plain_attention = plain});
+  for (const bool batched : {false, true}) {
+    const LoadedDecoder loaded = LoadFixture(GetParam(), {}, {.batched_attention = batched});
     const auto logits = loaded.decoder->Logits(expected.tokens);
     ASSERT_TRUE(logits) << logits.error().Text();
-    EXPECT_LT(LargestDifference(*logits, expected.logits), 5e-5) << "plain attention: " << plain;
+    EXPECT_LT(LargestDifference(*logits, expected.logits), 5e-5)
+        << "batched attention: " << batched;
   }
 }
 
@@ -115,8 +116,8 @@ struct SharedTexts {
 TEST_P(EveryFixture, ScoresTextsThatShareAStemAsEachAlone) {
   const ExpectedLogits expected = ReadExpected(GetParam());
   const SharedTexts shared(expected.tokens);
-  for (const bool plain : {false, true}) {
-    const LoadedDecoder loaded = LoadFixture(GetParam(), {}, {.plain_attention = plain});
+  for (const bool batched : {false, true}) {
+    const LoadedDecoder loaded = LoadFixture(GetParam(), {}, {.batched_attention = batched});
     std::vector<TokenScore> scores(shared.plan.reads.size());
     for (std::size_t pack = 0; pack < shared.plan.packs.size(); ++pack) {
       const Status run = loaded.decoder->Run(shared.plan, pack, scores);
@@ -126,7 +127,7 @@ TEST_P(EveryFixture, ScoresTextsThatShareAStemAsEachAlone) {
       const std::vector<float> alone = AloneScores(*loaded.decoder, shared.texts[text]);
       for (std::size_t i = 0; i < alone.size(); ++i) {
         EXPECT_NEAR(scores[shared.reads[text][i]].log_probability, alone[i], 2e-5)
-            << "plain attention: " << plain << ", text " << text << ", token " << i;
+            << "batched attention: " << batched << ", text " << text << ", token " << i;
       }
     }
   }

@@ -8,47 +8,17 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <random>
 
 #include "base/files.h"
 #include "probes/model/rotary.h"
 #include "probes/model/row_tiles.h"
 #include "tests/probes/model/fixtures.h"
+#include "tests/probes/scoring/tree_of_requests.h"
 
 namespace couplingd {
 namespace {
 
 bool GoOn(std::size_t, std::size_t) { return true; }
-
-// Questions that share a preamble, each with answers that share beginnings.
-std::vector<ScoringRequest> TreeOfRequests(unsigned seed, TokenId vocabulary) {
-  std::mt19937 random(seed);
-  const auto tokens = [&](int count) {
-    std::vector<TokenId> made;
-    for (int i = 0; i < count; ++i) made.push_back(static_cast<TokenId>(random() % vocabulary));
-    return made;
-  };
-  const auto append = [](std::vector<TokenId> to, const std::vector<TokenId>& more) {
-    to.insert(to.end(), more.begin(), more.end());
-    return to;
-  };
-  std::vector<ScoringRequest> requests;
-  const std::vector<TokenId> preamble = tokens(21);
-  for (int question = 0; question < 12; ++question) {
-    const std::vector<TokenId> context =
-        append(preamble, tokens(3 + static_cast<int>(random() % 8)));
-    const std::vector<TokenId> begun = append(context, tokens(2));
-    for (int answer = 0; answer < 5; ++answer) {
-      requests.push_back(
-          {append(answer % 2 == 0 ? begun : context, tokens(1 + static_cast<int>(random() % 9))),
-           static_cast<int>(context.size())});
-    }
-  }
-  requests.push_back({tokens(30), 1});
-  // Shorter than what LongRoPE calls long, with the same beginning.
-  requests.push_back({{preamble.begin(), preamble.begin() + 12}, 4});
-  return requests;
-}
 
 // One pass per request, log-softmax in double.
 ContinuationScore Naive(Decoder& decoder, const ScoringRequest& request) {
@@ -74,15 +44,15 @@ INSTANTIATE_TEST_SUITE_P(Scorer, EveryFamily, testing::ValuesIn(FixtureNames()),
                          [](const auto& info) { return info.param; });
 
 TEST_P(EveryFamily, ScoresTheTrieAsOnePassPerRequestWould) {
-  for (const bool plain : {false, true}) {
-    const LoadedDecoder loaded = LoadFixture(GetParam(), {}, {.plain_attention = plain});
+  for (const bool batched : {false, true}) {
+    const LoadedDecoder loaded = LoadFixture(GetParam(), {}, {.batched_attention = batched});
     SetComputeThreads(1);
     const auto requests = TreeOfRequests(3, 53);
     std::vector<ContinuationScore> expected;
     for (const ScoringRequest& request : requests) {
       expected.push_back(Naive(*loaded.decoder, request));
     }
-    for (const int budget : plain ? std::vector{40} : std::vector{5, 4096}) {
+    for (const int budget : {5, 40, 4096}) {
       const ScoringPlan plan =
           PlanScoring(requests, budget, LongestShortText(loaded.decoder->config())).value();
       const auto scores = ScoreRequests(*loaded.decoder, plan, GoOn);
