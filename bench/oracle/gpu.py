@@ -72,18 +72,11 @@ class MemoryWatch:
         return self.most - self.before
 
 
-def build_packs(programs, specs, folder):
-    for kind, path in specs.items():
-        command = [programs / "couplingctl", "pack", "build", kind, path, "--out", folder]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return folder
-
-
 def ours(programs, model, packs, work, device, dtype):
     """(result frame, start frame, largest memory, wall seconds, samples file)"""
     samples = work / f"ours-{dtype}.jsonl"
     request = {
-        "checkpoint": str(model), "packs": [str(p) for p in sorted(packs.iterdir())], "scores_dir": str(work / "scores"), "device": device, "dtype": dtype,
+        "checkpoint": str(model), "packs": packs, "scores_dir": str(work / "scores"), "device": device, "dtype": dtype,
         "samples": str(samples),
     }  # fmt: skip
     shutil.rmtree(work / "scores", ignore_errors=True)
@@ -186,8 +179,8 @@ def bench_shape(shape, arguments, peak):
     config = SHAPES[shape]
     every, _ = speed.write_items(arguments.items_from, work / "every", arguments.items)
     some, tasks = speed.write_items(arguments.items_from, work / "some", arguments.peer_items)
-    every = build_packs(arguments.programs, every, work / "every-packs")
-    some = build_packs(arguments.programs, some, work / "some-packs")
+    every = speed.build_packs(arguments.programs, every, work / "every-packs")
+    some = speed.build_packs(arguments.programs, some, work / "some-packs")
     pairs = requests_of(tasks)
     print(f"\n{shape}: every item, then the first {arguments.peer_items} of each source ({len(pairs)} requests)")
     for dtype in ("bf16", "fp32") if shape == "135m" else ("bf16",):

@@ -56,7 +56,7 @@ class Evaluator {
     TRY(session_.ChooseDevice());
     TRY(MakePlans());
     TRY(SendStart());
-    TRY(session_.Load());
+    TRY(session_.StartLoading());
     TRY(Score());
     TRY(Record());
     if (settings_.internals) {
@@ -171,16 +171,22 @@ class Evaluator {
     TRY(std::move(sent));
     if (!scores && scores.error().kind == ErrorKind::kInvalidData) log.Remove();  // it stays so
     scores_ = TRY(std::move(scores));
+    if (const Status read = session_.FinishLoading(); !read) {
+      log.Remove();
+      return read;
+    }
     unfinished_ = log;
     session_.EndStep("score");
     return {};
   }
 
-  // Everything that a token's score depends on.
+  // Everything that a token's score depends on. The files stand for the weights, whose hash is not
+  // known yet.
   std::string ScoresKey() const {
     JsonWriter json;
     json.BeginObject();
-    session_.WriteIdentity(json);
+    session_.WriteModel(json);
+    session_.WriteFiles(json);
     json.Field("scorer", kScorerVersion).Field("plan", HashOf(plan_.forward));
     return HashHex(json.EndObject().Text());
   }

@@ -1,9 +1,11 @@
 #include "probes/evaluator/model_session.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 #include <utility>
 
 #include "base/files.h"
@@ -90,21 +92,29 @@ Status ModelSession::ChooseDevice() {
   return {};
 }
 
-Status ModelSession::Load() {
+Status ModelSession::StartLoading() {
   KeepFreedMemory();
-  const CheckpointWeights weights = std::move(weights_);
-  LoadedDecoder loaded = TRY(LoadDecoder(*weights.source, config_, place_,
-                                         {.memory_limit_bytes = settings_.memory_limit_bytes}));
-  TRY(weights.source->CheckUnchanged());
-  decoder_ = std::move(loaded.decoder);
-  weights_hash_ = std::move(loaded.weights_hash);
-  ReturnFreedMemory();  // of loading; scoring needs other sizes
-  if (weights.format != "safetensors") {
-    TRY(Note("weights", fmt::format("read from: {}", weights.format)));
+  if (weights_.format != "safetensors") {
+    TRY(Note("weights", fmt::format("read from: {}", weights_.format)));
   }
-  for (const std::string& note : loaded.notes) TRY(Note("weights", note));
+  decoder_ = TRY(StartDecoder(*weights_.source, config_, place_,
+                              {.memory_limit_bytes = settings_.memory_limit_bytes}));
   EndStep("load");
   return {};
+}
+
+Status ModelSession::FinishLoading() {
+  const LoadReport report = TRY(decoder_->FinishLoading());
+  TRY(weights_.source->CheckUnchanged());
+  weights_ = {};
+  weights_hash_ = report.weights_hash;
+  for (const std::string& note : report.notes) TRY(Note("weights", note));
+  return {};
+}
+
+Status ModelSession::Load() {
+  TRY(StartLoading());
+  return FinishLoading();
 }
 
 Status ModelSession::LoadReinitialised(std::uint64_t seed) {
@@ -169,6 +179,22 @@ void ModelSession::WriteIdentity(JsonWriter& json) const {
   json.Field("weights_hash", weights_hash_);
   WriteModel(json);
   json.Field("tokenizer_hash", tokenizer_->hash()).Field("bos", settings_.bos);
+}
+
+void ModelSession::WriteFiles(JsonWriter& json) const {
+  std::set<std::string> files;
+  for (const TensorInfo& tensor : tensors_) files.insert(tensor.file);
+  json.Key("files").BeginArray();
+  for (const std::string& file : files) {
+    struct stat status {};
+    json.Value(file);
+    if (::stat(file.c_str(), &status) != 0) continue;
+    json.Value(static_cast<std::int64_t>(status.st_ino));
+    json.Value(static_cast<std::int64_t>(status.st_size));
+    json.Value(static_cast<std::int64_t>(status.st_mtim.tv_sec));
+    json.Value(static_cast<std::int64_t>(status.st_mtim.tv_nsec));
+  }
+  json.EndArray();
 }
 
 void ModelSession::EndStep(std::string_view name) {

@@ -37,6 +37,11 @@ class ModelSession {
   Status Open();
   // Where to compute; caps GPU memory.
   Status ChooseDevice();
+  // Makes a decoder that can be used while its weights are still read; FinishLoading, before a
+  // result is written, says whether they were all good and stayed what they were.
+  Status StartLoading();
+  Status FinishLoading();
+  // Both.
   Status Load();
   // Puts weights that never learned in the place of those loaded (reinitialised_source.h).
   Status LoadReinitialised(std::uint64_t seed);
@@ -78,6 +83,10 @@ class ModelSession {
   // {"weights_hash"} and WriteModel and {"tokenizer_hash","bos"} of a result frame.
   void WriteIdentity(JsonWriter& json) const;
 
+  // {"files"}: the weights' files, with inode, size and time of the last change. Tells them from
+  // others before they are read.
+  void WriteFiles(JsonWriter& json) const;
+
   // Ends a step whose seconds go into the result frame.
   void EndStep(std::string_view name);
   void WriteSeconds(JsonWriter& json) const;
@@ -95,7 +104,7 @@ class ModelSession {
   std::vector<std::pair<std::string, double>> seconds_;
 
   ModelConfig config_;
-  CheckpointWeights weights_;        // until Load
+  CheckpointWeights weights_;        // until FinishLoading
   std::vector<TensorInfo> tensors_;  // what the checkpoint holds
   std::unique_ptr<Tokenizer> tokenizer_;
   Place place_;

@@ -32,9 +32,11 @@ constexpr std::string_view kDiverged =
 
 class TorchDecoder : public Decoder {
  public:
-  TorchDecoder(ModelConfig config, Weights weights, const Place& place, bool batched_attention)
+  TorchDecoder(ModelConfig config, std::unique_ptr<IncomingWeights> weights, const Place& place,
+               bool batched_attention)
       : config_(std::move(config)),
-        weights_(std::move(weights)),
+        incoming_(std::move(weights)),
+        weights_(incoming_->outside()),
         factory_(place),
         cuda_(place.cuda),
         kernel_(batched_attention ? AttentionKernel::kBatches
@@ -53,7 +55,7 @@ class TorchDecoder : public Decoder {
     return Guarded(kForwardPass, [&]() -> Status {
       if (pack == 0) Forget();
       TRY(CheckPack(plan, plan.packs[pack]));
-      const at::Tensor hidden = Forward(plan, pack);
+      const at::Tensor hidden = TRY(Forward(plan, pack));
       return Score(plan, plan.packs[pack], hidden, scores);
     });
   }
@@ -68,7 +70,7 @@ class TorchDecoder : public Decoder {
     TRY(Guarded(kForwardPass, [&]() -> Status {
       Forget();
       TRY(CheckPack(plan, plan.packs[0]));
-      const at::Tensor rows = HeadOf(Forward(plan, 0)).to(at::kCPU, at::ScalarType::Float);
+      const at::Tensor rows = HeadOf(TRY(Forward(plan, 0))).to(at::kCPU, at::ScalarType::Float);
       const float* first = rows.contiguous().const_data_ptr<float>();
       logits.assign(first, first + rows.numel());
       return {};
@@ -88,7 +90,7 @@ class TorchDecoder : public Decoder {
     const Status run = Guarded(kForwardPass, [&]() -> Status {
       TRY(CheckPack(plan, plan.packs.back()));
       const TogetherOnOneTile together;
-      const at::Tensor hidden = Forward(plan, plan.packs.size() - 1);
+      const at::Tensor hidden = TRY(Forward(plan, plan.packs.size() - 1));
       JoinText();
       const at::Tensor row = HeadOf(hidden.narrow(0, hidden.size(0) - 1, 1));
       const at::Tensor here = row.to(at::kCPU, at::ScalarType::Float).contiguous();
@@ -110,12 +112,14 @@ class TorchDecoder : public Decoder {
     return Guarded(kForwardPass, [&]() -> Status {
       TRY(CheckPack(plan, plan.packs[pack]));
       PutZerosForAncestors(plan, plan.packs[pack]);
-      (void)Forward(plan, pack);
+      TRY(Forward(plan, pack));
       return {};
     });
   }
 
   void Attach(ForwardHook* hook) override { hook_ = hook; }
+
+  Result<LoadReport> FinishLoading() override { return incoming_->Finish(); }
 
  private:
   void PutZerosForAncestors(const ForwardPlan& plan, const ForwardPack& pack) {
@@ -181,7 +185,7 @@ class TorchDecoder : public Decoder {
   }
 
   // The residual stream after the last layer: [rows, hidden].
-  at::Tensor Forward(const ForwardPlan& plan, std::size_t pack_index) {
+  Result<at::Tensor> Forward(const ForwardPlan& plan, std::size_t pack_index) {
     const ForwardPack& pack = plan.packs[pack_index];
     const at::Tensor positions = factory_.Indices(RowPositions(plan, pack));
     const PackAttention attention(plan, pack_index, factory_, kernel_);
@@ -198,11 +202,12 @@ class TorchDecoder : public Decoder {
                                InputsOfLayers(ids, x),
                                hook_};
     if (hook_ != nullptr) hook_->OnResidual(0, x);
-    for (std::size_t index = 0; index < weights_.layers.size(); ++index) {
+    for (std::size_t index = 0; index < config_.layer.size(); ++index) {
+      const LayerWeights* weights = TRY(incoming_->Layer(index));
       const std::size_t source = config_.layer[index].keys_of.value_or(index);
       const auto shared = shared_.find(source);
       const KeysValues own =
-          RunLayer(context, weights_.layers[index], index,
+          RunLayer(context, *weights, index,
                    {kept_[source], source == index ? nullptr : &shared->second}, x);
       if (is_source_[index]) {
         shared_[index] = own;
@@ -345,7 +350,8 @@ class TorchDecoder : public Decoder {
   }
 
   const ModelConfig config_;
-  const Weights weights_;
+  const std::unique_ptr<IncomingWeights> incoming_;
+  const Weights& weights_;  // incoming_'s, outside the layers
   const TensorFactory factory_;
   const CudaHalf cuda_;
   const AttentionKernel kernel_;
@@ -371,21 +377,25 @@ Status CheckMemory(const ModelConfig& config, const TensorFactory& factory,
 
 }  // namespace
 
-Result<LoadedDecoder> LoadDecoder(const TensorSource& source, const ModelConfig& config,
-                                  const Place& place, const DecoderOptions& options) {
+Result<std::unique_ptr<Decoder>> StartDecoder(const TensorSource& source, const ModelConfig& config,
+                                              const Place& place, const DecoderOptions& options) {
   const TensorFactory factory(place);
   TRY(CheckMemory(config, factory, options.memory_limit_bytes));
-  LoadedWeights loaded = TRY(LoadWeights(source, config, factory));
-  return LoadedDecoder{std::make_unique<TorchDecoder>(config, std::move(loaded.weights), place,
-                                                      options.batched_attention),
-                       std::move(loaded.hash), std::move(loaded.notes)};
+  return std::make_unique<TorchDecoder>(config, TRY(LoadWeights(source, config, factory)), place,
+                                        options.batched_attention);
+}
+
+Result<LoadedDecoder> LoadDecoder(const TensorSource& source, const ModelConfig& config,
+                                  const Place& place, const DecoderOptions& options) {
+  LoadedDecoder loaded;
+  loaded.decoder = TRY(StartDecoder(source, config, place, options));
+  loaded.report = TRY(loaded.decoder->FinishLoading());
+  return loaded;
 }
 
 void SetComputeThreads(int threads) { at::set_num_threads(std::max(1, threads)); }
 
 int ComputeThreads() { return at::get_num_threads(); }
-
-void ReturnFreedMemory() { malloc_trim(0); }
 
 void KeepFreedMemory() {
   constexpr int kLargestBlock = 32 << 20;  // the most that glibc allows

@@ -1,4 +1,4 @@
-// A decoder-only transformer, loaded and ready. No libtorch in this header.
+// A decoder-only transformer. No libtorch in this header.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "probes/model/config.h"
 #include "probes/model/forward_hook.h"
 #include "probes/model/forward_plan.h"
+#include "probes/model/load_report.h"
 
 namespace couplingd {
 
@@ -54,6 +55,10 @@ class Decoder {
   virtual void Attach(ForwardHook* hook) = 0;
 
   virtual const ModelConfig& config() const = 0;
+
+  // Waits until all weights are read. Refused, here or by what first needs them: weights that
+  // LoadWeights (weights.h) refuses.
+  virtual Result<LoadReport> FinishLoading() = 0;
 };
 
 struct DecoderOptions {
@@ -61,13 +66,18 @@ struct DecoderOptions {
   bool batched_attention = false;       // use the device-independent kernel everywhere
 };
 
+// A decoder that can be used at once, while its layers are still read onto the place in the
+// background. The source outlives FinishLoading, or the decoder.
+Result<std::unique_ptr<Decoder>> StartDecoder(const TensorSource& source, const ModelConfig& config,
+                                              const Place& place,
+                                              const DecoderOptions& options = {});
+
 struct LoadedDecoder {
   std::unique_ptr<Decoder> decoder;
-  std::string weights_hash;
-  std::vector<std::string> notes;
+  LoadReport report;
 };
 
-// Reads the weights (weights.h) onto the place. The source may be closed afterwards.
+// Both at once. The source may be closed afterwards.
 Result<LoadedDecoder> LoadDecoder(const TensorSource& source, const ModelConfig& config,
                                   const Place& place, const DecoderOptions& options = {});
 
@@ -78,7 +88,5 @@ int ComputeThreads();
 // From now on the process keeps the memory that it frees: a forward pass takes and gives back the
 // same blocks many times, and the system would hand out each anew, page by page.
 void KeepFreedMemory();
-// Gives back once what it has kept so far.
-void ReturnFreedMemory();
 
 }  // namespace couplingd

@@ -47,6 +47,12 @@ class StagingBuffers {
     at::Tensor block_;
   };
 
+  // Gives back the blocks that nobody holds.
+  void Clear() {
+    const std::lock_guard lock(mutex_);
+    blocks_.clear();
+  }
+
  private:
   static constexpr int kBlocks = 4;  // a reader and converters beside it; more only cost memory
 

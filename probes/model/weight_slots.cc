@@ -284,6 +284,14 @@ bool IsOfLayer(TensorRole role) {
   }
 }
 
+at::Tensor PlaceAsStored(const ModelConfig& config, const ExpectedTensor& expected,
+                         at::ScalarType stored, const Weights& weights) {
+  const Slot slot = SlotOf(config, expected, weights);
+  const bool is_same = slot.arrangement == Arrangement::kAsStored && slot.into.is_contiguous() &&
+                       slot.into.is_cpu() && slot.into.scalar_type() == stored;
+  return is_same ? slot.into : at::Tensor();
+}
+
 void PutTensor(const ModelConfig& config, const ExpectedTensor& expected, const at::Tensor& stored,
                Weights& weights) {
   const Slot slot = SlotOf(config, expected, weights);

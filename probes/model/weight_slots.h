@@ -20,6 +20,11 @@ LayerWeights AllocateLayer(const ModelConfig& config, const TensorFactory& facto
 // Whether tensors of this role belong to one layer.
 bool IsOfLayer(TensorRole role);
 
+// Where a tensor of this element type stands in the weights exactly as a file holds it, so that it
+// can be read there; undefined where it has to be converted, rearranged or copied to a GPU.
+at::Tensor PlaceAsStored(const ModelConfig& config, const ExpectedTensor& expected,
+                         at::ScalarType stored, const Weights& weights);
+
 // Copies a tensor as the file holds it, on the weights' device, to its place.
 void PutTensor(const ModelConfig& config, const ExpectedTensor& expected, const at::Tensor& stored,
                Weights& weights);

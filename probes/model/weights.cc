@@ -4,14 +4,18 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <condition_variable>
 #include <functional>
 #include <map>
-#include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
+#include <thread>
 
 #include "base/hash.h"
 #include "probes/model/packed_linear.h"
@@ -49,19 +53,55 @@ Result<at::ScalarType> FloatingType(const TensorInfo& tensor) {
                           tensor.file, tensor.name, ToString(tensor.dtype)));
 }
 
-class WeightLoader {
+// What libtorch throws becomes an error.
+Status Loading(const std::function<Status()>& work) {
+  try {
+    return work();
+  } catch (const c10::OutOfMemoryError& error) {
+    return Fail(ErrorKind::kExhausted,
+                fmt::format("the weights do not fit: {}", error.what_without_backtrace()),
+                "free the device, raise the memory limit, or use the CPU");
+  } catch (const std::bad_alloc&) {
+    return Fail(ErrorKind::kExhausted, "there is not enough memory for the weights");
+  } catch (const std::exception& error) {
+    return Fail(ErrorKind::kInternal, fmt::format("loading the weights failed: {}", error.what()));
+  }
+}
+
+class WeightLoader : public IncomingWeights {
  public:
   WeightLoader(const TensorSource& source, const ModelConfig& config, const TensorFactory& factory)
-      : source_(source), config_(config), factory_(factory), staging_(factory) {}
+      : source_(source), config_(config), factory_(factory), staging_(factory_) {}
+  ~WeightLoader() override { gives_up_ = true; }
 
-  Result<LoadedWeights> Load() {
-    TRY(MatchNames());
-    TRY(CheckShapes());
-    loaded_.weights = AllocateWeights(config_, factory_, tied_);
-    TRY(LoadGroups());
-    NoteUnusedHead();
-    loaded_.hash = TRY(hasher_.Finish(source_));
-    return std::move(loaded_);
+  Status Begin() {
+    return Loading([&]() -> Status {
+      TRY(MatchNames());
+      TRY(CheckShapes());
+      weights_ = AllocateWeights(config_, factory_, tied_);
+      is_there_.assign(weights_.layers.size(), false);
+      TRY(LoadOutside());
+      NoteUnusedHead();
+      staging_.Clear();
+      reader_ = std::jthread([this] { LoadLayers(); });
+      return {};
+    });
+  }
+
+  const Weights& outside() const override { return weights_; }
+
+  Result<const LayerWeights*> Layer(std::size_t index) override {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [&] { return is_there_[index] || failure_; });
+    if (!is_there_[index]) return std::unexpected(*failure_);
+    return &weights_.layers[index];
+  }
+
+  Result<LoadReport> Finish() override {
+    if (reader_.joinable()) reader_.join();
+    if (failure_) return std::unexpected(*failure_);
+    if (report_.weights_hash.empty()) report_.weights_hash = TRY(hasher_.Finish(source_));
+    return report_;
   }
 
  private:
@@ -112,7 +152,7 @@ class WeightLoader {
     }
     tied_ = config_.tie_embeddings || head_ == nullptr;
     if (head_ == nullptr && !config_.tie_embeddings) {
-      loaded_.notes.push_back(
+      report_.notes.push_back(
           fmt::format("there is no {}.weight, so the output matrix is the embedding",
                       config_.names.heads.front()));
     }
@@ -157,53 +197,60 @@ class WeightLoader {
                 "config.json and the weights do not belong together");
   }
 
-  // What is loaded by one thread: the tensors of a layer, or a single one.
-  struct Group {
+  // Tensors outside the layers, large ones first, side by side: while one is read, others are
+  // hashed, checked and converted.
+  Status LoadOutside() {
     std::vector<const TensorInfo*> tensors;
-    std::uint64_t bytes = 0;
-    std::optional<std::int64_t> layer;
-  };
-
-  std::vector<Group> Groups() const {
-    std::vector<Group> groups(static_cast<std::size_t>(config_.layers));
-    for (std::size_t i = 0; i < groups.size(); ++i) groups[i].layer = static_cast<std::int64_t>(i);
+    of_layer_.resize(weights_.layers.size());
     for (const TensorInfo& tensor : source_.tensors()) {
       const auto at = expected_.find(&tensor);
       const bool is_of_layer = at != expected_.end() && IsOfLayer(at->second.role);
-      if (!is_of_layer) groups.emplace_back();
-      Group& group =
-          is_of_layer ? groups[static_cast<std::size_t>(at->second.layer)] : groups.back();
-      group.tensors.push_back(&tensor);
-      group.bytes += tensor.bytes;
+      std::vector<const TensorInfo*>& group =
+          is_of_layer ? of_layer_[static_cast<std::size_t>(at->second.layer)] : tensors;
+      group.push_back(&tensor);
     }
-    std::ranges::stable_sort(groups, std::greater(), &Group::bytes);
-    return groups;
-  }
-
-  // Large ones first, side by side: while one is read, others are hashed, checked and converted.
-  Status LoadGroups() {
-    const std::vector<Group> groups = Groups();
-    std::vector<Status> loaded(groups.size());
-    std::atomic<bool> has_failed = false;
+    std::ranges::stable_sort(tensors, std::greater(), &TensorInfo::bytes);
+    std::vector<Status> loaded(tensors.size());
     const auto load = [&](std::int64_t index, std::int64_t) {
-      if (has_failed) return;
-      Status& status = loaded[static_cast<std::size_t>(index)];
-      status = LoadGroup(groups[static_cast<std::size_t>(index)]);
-      if (!status) has_failed = true;
+      const auto at = static_cast<std::size_t>(index);
+      if (!gives_up_) loaded[at] = LoadTensor(*tensors[at]);
+      if (!loaded[at]) gives_up_ = true;
     };
-    ForEachTile(at::kCPU, std::ssize(groups), load, /*tile_rows=*/1);
+    ForEachTile(at::kCPU, std::ssize(tensors), load, /*tile_rows=*/1);
     for (Status& status : loaded) TRY(std::move(status));
     return {};
   }
 
+  // In order, several side by side. The reader's whole life.
+  void LoadLayers() {
+    const auto load = [&](std::int64_t index, std::int64_t) {
+      if (gives_up_) return;
+      Arrive(index, Loading([&] { return LoadLayer(index); }));
+    };
+    ForEachTile(at::kCPU, std::ssize(of_layer_), load, /*tile_rows=*/1);
+    staging_.Clear();
+    malloc_trim(0);  // the threads that read keep what they freed, and nobody else gets it
+  }
+
   // A layer is packed as soon as it is there, so that the next one takes the memory it came in.
-  Status LoadGroup(const Group& group) {
-    if (!group.layer) return LoadTensor(*group.tensors.front());
-    LayerWeights& layer = loaded_.weights.layers[static_cast<std::size_t>(*group.layer)];
-    layer = AllocateLayer(config_, factory_, *group.layer);
-    for (const TensorInfo* tensor : group.tensors) TRY(LoadTensor(*tensor));
+  Status LoadLayer(std::int64_t index) {
+    LayerWeights& layer = weights_.layers[static_cast<std::size_t>(index)];
+    layer = AllocateLayer(config_, factory_, index);
+    for (const TensorInfo* tensor : of_layer_[static_cast<std::size_t>(index)]) {
+      TRY(LoadTensor(*tensor));
+    }
     PackProjections(layer);
     return {};
+  }
+
+  void Arrive(std::int64_t index, Status loaded) {
+    {
+      const std::lock_guard lock(mutex_);
+      is_there_[static_cast<std::size_t>(index)] = loaded.has_value();
+      if (!loaded && !failure_) failure_ = std::move(loaded.error());
+    }
+    if (!loaded) gives_up_ = true;
+    arrived_.notify_all();
   }
 
   Status LoadTensor(const TensorInfo& tensor) {
@@ -211,18 +258,28 @@ class WeightLoader {
     const bool is_used = expected != expected_.end();
     if (!is_used && &tensor != head_) return {};  // a buffer: hashed at the end, in pieces
 
-    const StagingBuffers::Lease staging(staging_, tensor.bytes);
-    TRY(source_.Read(tensor, staging.bytes()));
-    // On a GPU the copy runs while the bytes are hashed; the check waits for it.
     const at::ScalarType type = TRY(FloatingType(tensor));
+    const at::Tensor place =
+        is_used ? PlaceAsStored(config_, expected->second, type, weights_) : at::Tensor();
+    if (place.defined()) {
+      auto* bytes = static_cast<std::byte*>(place.mutable_data_ptr());
+      TRY(ReadBytes(tensor, bytes));
+      return RefuseNonFinite(tensor, place);
+    }
+    const StagingBuffers::Lease staging(staging_, tensor.bytes);
+    TRY(ReadBytes(tensor, staging.bytes()));
+    // On a GPU the check waits for the copy.
     const at::Tensor stored =
         staging.As(tensor.shape, type).to(factory_.device(), type, /*non_blocking=*/true);
-    hasher_.Add(tensor, staging.bytes());
-    if (tied_ && config_.tie_embeddings && head_ != nullptr) {
-      KeepForComparison(tensor, expected, staging.bytes());
-    }
     TRY(RefuseNonFinite(tensor, stored));
-    if (is_used) PutTensor(config_, expected->second, stored, loaded_.weights);
+    if (is_used) PutTensor(config_, expected->second, stored, weights_);
+    return {};
+  }
+
+  Status ReadBytes(const TensorInfo& tensor, std::byte* into) {
+    TRY(source_.Read(tensor, into));
+    hasher_.Add(tensor, into);
+    if (tied_ && config_.tie_embeddings && head_ != nullptr) KeepForComparison(tensor, into);
     return {};
   }
 
@@ -234,7 +291,8 @@ class WeightLoader {
                 "the training run has diverged, or the checkpoint is damaged");
   }
 
-  void KeepForComparison(const TensorInfo& tensor, auto expected, const std::byte* bytes) {
+  void KeepForComparison(const TensorInfo& tensor, const std::byte* bytes) {
+    const auto expected = expected_.find(&tensor);
     const bool is_embedding =
         expected != expected_.end() && expected->second.role == TensorRole::kEmbedding;
     if (!is_embedding && &tensor != head_) return;
@@ -244,38 +302,40 @@ class WeightLoader {
 
   void NoteUnusedHead() {
     if (head_hash_ == embedding_hash_) return;
-    loaded_.notes.push_back(fmt::format(
+    report_.notes.push_back(fmt::format(
         "{} differs from the embedding and is not used, since the configuration ties them",
         head_->name));
   }
 
   const TensorSource& source_;
   ModelConfig config_;
-  const TensorFactory& factory_;
+  const TensorFactory factory_;
   WeightsHasher hasher_;
   std::map<const TensorInfo*, ExpectedTensor> expected_;
+  std::vector<std::vector<const TensorInfo*>> of_layer_;
   const TensorInfo* head_ = nullptr;
   bool tied_ = false;
   std::string head_hash_, embedding_hash_;
   StagingBuffers staging_;
-  LoadedWeights loaded_;
+  Weights weights_;
+  LoadReport report_;
+  std::atomic<bool> gives_up_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::vector<bool> is_there_;    // per layer
+  std::optional<Error> failure_;  // the first
+  std::jthread reader_;           // ends before what it uses
 };
 
 }  // namespace
 
-Result<LoadedWeights> LoadWeights(const TensorSource& source, const ModelConfig& config,
-                                  const TensorFactory& factory) {
-  try {
-    return WeightLoader(source, config, factory).Load();
-  } catch (const c10::OutOfMemoryError& error) {
-    return Fail(ErrorKind::kExhausted,
-                fmt::format("the weights do not fit: {}", error.what_without_backtrace()),
-                "free the device, raise the memory limit, or use the CPU");
-  } catch (const std::bad_alloc&) {
-    return Fail(ErrorKind::kExhausted, "there is not enough memory for the weights");
-  } catch (const std::exception& error) {
-    return Fail(ErrorKind::kInternal, fmt::format("loading the weights failed: {}", error.what()));
-  }
+Result<std::unique_ptr<IncomingWeights>> LoadWeights(const TensorSource& source,
+                                                     const ModelConfig& config,
+                                                     const TensorFactory& factory) {
+  auto loader = std::make_unique<WeightLoader>(source, config, factory);
+  TRY(loader->Begin());
+  return loader;
 }
 
 }  // namespace couplingd

@@ -4,7 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <string>
+#include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "base/result.h"
@@ -12,6 +13,7 @@
 #include "probes/checkpoint/weights_hasher.h"
 #include "probes/device/factory.h"
 #include "probes/model/config.h"
+#include "probes/model/load_report.h"
 
 namespace couplingd {
 
@@ -63,17 +65,26 @@ struct Weights {
   Projection head;         // [vocab, embedding size]; the embedding itself where they are tied
 };
 
-struct LoadedWeights {
-  Weights weights;
-  std::string hash;                // of all tensors in the source, as stored
-  std::vector<std::string> notes;  // what a reader of the result should know
+// Weights that are being read: what lies outside the layers is there, the layers come in order, in
+// the background. What is not read yet when it ends is given up.
+class IncomingWeights {
+ public:
+  virtual ~IncomingWeights() = default;
+
+  // Without its layers.
+  virtual const Weights& outside() const = 0;
+  // Waits for layer `index`; it stays where it is. What stopped the reading is the error.
+  virtual Result<const LayerWeights*> Layer(std::size_t index) = 0;
+  // Waits for all; the source may go afterwards. One thread at a time.
+  virtual Result<LoadReport> Finish() = 0;
 };
 
 // Reads every tensor once, hashing, checking and converting on the way, several side by side
 // (SetComputeThreads); besides the model at most four tensors as stored are in memory. Refused,
-// with the tensors' names: missing ones, wrong shapes, element types that are not floating point,
-// tensors that the family has no place for, NaN and infinity.
-Result<LoadedWeights> LoadWeights(const TensorSource& source, const ModelConfig& config,
-                                  const TensorFactory& factory);
+// with the tensors' names, here or when they are read: missing ones, wrong shapes, element types
+// that are not floating point, tensors that the family has no place for, NaN and infinity.
+Result<std::unique_ptr<IncomingWeights>> LoadWeights(const TensorSource& source,
+                                                     const ModelConfig& config,
+                                                     const TensorFactory& factory);
 
 }  // namespace couplingd

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <future>
 #include <limits>
 #include <map>
+#include <mutex>
 
 #include "probes/checkpoint/hf_directory.h"
 #include "probes/checkpoint/weights_hasher.h"
@@ -46,16 +49,21 @@ class MemorySource : public TensorSource {
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
   Status ReadPart(const TensorInfo& tensor, std::uint64_t begin, std::uint64_t size,
                   void* into) const override {
+    if (before_read_) before_read_(tensor);
+    const std::lock_guard lock(mutex_);
     ++reads_[tensor.name];
     std::memcpy(into, bytes_.at(tensor.name).data() + begin, size);
     return {};
   }
   Status CheckUnchanged() const override { return {}; }
   const std::map<std::string, int>& reads() const { return reads_; }
+  void BeforeRead(std::function<void(const TensorInfo&)> call) { before_read_ = std::move(call); }
 
  private:
   std::vector<TensorInfo> tensors_;
   std::map<std::string, std::string> bytes_;
+  std::function<void(const TensorInfo&)> before_read_;
+  mutable std::mutex mutex_;
   mutable std::map<std::string, int> reads_;
 };
 
@@ -76,7 +84,7 @@ TEST(Loading, ReadsEveryTensorOnceAndHashesItAsStored) {
   EXPECT_EQ(source.reads().size(), source.tensors().size());
   for (const auto& [name, count] : source.reads()) EXPECT_EQ(count, 1) << name;
   WeightsHasher hasher;
-  EXPECT_EQ(loaded->weights_hash, hasher.Finish(source).value());
+  EXPECT_EQ(loaded->report.weights_hash, hasher.Finish(source).value());
 }
 
 TEST(Loading, NamesMissingTensors) {
@@ -133,6 +141,46 @@ TEST(Loading, RefusesIntegerWeights) {
   EXPECT_THAT(error.message, HasSubstr("\"transformer.wte.weight\" holds I32"));
 }
 
+// Says when the first layer has been run.
+class FirstLayerWatch : public ForwardHook {
+ public:
+  void OnResidual(std::int64_t layer, at::Tensor&) override {
+    if (layer == 1) done_.set_value();
+  }
+  std::shared_future<void> done() { return done_.get_future().share(); }
+
+ private:
+  std::promise<void> done_;
+};
+
+TEST(Loading, LetsTheFirstLayerRunWhileTheLastIsRead) {
+  MemorySource source("llama_gqa");
+  FirstLayerWatch watch;
+  const std::shared_future<void> first_done = watch.done();
+  source.BeforeRead([&](const TensorInfo& tensor) {
+    if (tensor.name.starts_with("model.layers.1.")) first_done.wait();
+  });
+  const auto decoder = StartDecoder(source, ConfigOf("llama_gqa"), {}).value();
+  decoder->Attach(&watch);
+  const ExpectedLogits expected = ReadExpected("llama_gqa");
+  EXPECT_LT(LargestDifference(decoder->Logits(expected.tokens).value(), expected.logits), 5e-5);
+  EXPECT_EQ(decoder->FinishLoading().value().weights_hash,
+            LoadDecoder(MemorySource("llama_gqa"), ConfigOf("llama_gqa"), {})
+                .value()
+                .report.weights_hash);
+}
+
+TEST(Loading, StopsTheForwardPassThatNeedsABadLayer) {
+  MemorySource source("llama_gqa");
+  source.SetFirst("model.layers.1.mlp.down_proj.weight", std::numeric_limits<float>::quiet_NaN());
+  const auto decoder = StartDecoder(source, ConfigOf("llama_gqa"), {}).value();
+  const auto logits = decoder->Logits(std::vector<TokenId>{1, 2, 3});
+  ASSERT_FALSE(logits);
+  EXPECT_EQ(logits.error().kind, ErrorKind::kInvalidData);
+  EXPECT_THAT(logits.error().message, HasSubstr("model.layers.1.mlp.down_proj.weight"));
+  EXPECT_EQ(decoder->FinishLoading().error().message, logits.error().message);
+}
+
 TEST(Loading, PrefersTheTieFlagOverAHeadThatDiffersAndSaysSo) {
   MemorySource source("llama_tied_mha");
   const TensorInfo embedding = source.Info("model.embed_tokens.weight");
@@ -140,7 +188,7 @@ TEST(Loading, PrefersTheTieFlagOverAHeadThatDiffersAndSaysSo) {
              std::string(embedding.bytes, '\0'));
   const auto loaded = LoadDecoder(source, ConfigOf("llama_tied_mha"), {});
   ASSERT_TRUE(loaded) << loaded.error().Text();
-  EXPECT_THAT(loaded->notes, testing::ElementsAre(HasSubstr("lm_head.weight differs")));
+  EXPECT_THAT(loaded->report.notes, testing::ElementsAre(HasSubstr("lm_head.weight differs")));
   const ExpectedLogits expected = ReadExpected("llama_tied_mha");
   EXPECT_LT(LargestDifference(loaded->decoder->Logits(expected.tokens).value(), expected.logits),
             2e-5);
