@@ -49,9 +49,19 @@ void AddPackVerbs(CLI::App& app, CommandContext& context) {
       ->required();
   build->add_option("SOURCE", command->sources, "The benchmark's files")->required();
   build->add_option("--out,-o", command->out, "Folder that gets one folder per pack")->required();
-  build->add_option("--shots", command->options.shots,
-                    "mmlu: worked examples before each question");
-  build->footer("Example:\n  couplingctl pack build truthfulqa TruthfulQA.csv --out packs/");
+  build->add_option(
+      "--fewshot", command->options.preset,
+      "Worked examples before each question: lm-eval (its own number, the default) or "
+      "leaderboard-v1 (Open LLM Leaderboard v1)");
+  build->add_option("--shots", command->options.shots, "So many in place of lm-eval's own number");
+  build->add_option(
+      "--fewshot-from", command->options.shots_from,
+      "File of the split they are drawn from, as a rule train (mmlu: folder of its dev "
+      "files)");
+  build->footer(
+      "Examples:\n  couplingctl pack build truthfulqa TruthfulQA.csv --out packs/\n"
+      "  couplingctl pack build winogrande dev.jsonl --fewshot leaderboard-v1 --fewshot-from "
+      "train_xl.jsonl -o packs/");
   build->callback([&context, command] {
     context.run = [&context, command] { return Build(context, *command); };
   });

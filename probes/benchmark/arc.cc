@@ -69,22 +69,22 @@ Result<PackItem> ArcItem(const JsonValue& object, const std::string& where) {
   return item;
 }
 
-Result<std::vector<Pack>> BuildArc(Pack pack, const std::string& path) {
-  TRY(ForEachLine(path, [&](const JsonValue& object, const std::string& where) -> Status {
-    pack.items.push_back(TRY(ArcItem(object, where)));
-    return {};
-  }));
-  return std::vector{std::move(pack)};
+Result<BenchmarkRow> ArcRow(const JsonValue& object, const std::string& where) {
+  return BenchmarkRow{TRY(ArcItem(object, where)), {}};
 }
+
+Result<Rows> ReadArc(Paths paths) { return ReadLineRows(paths[0], ArcRow); }
 
 }  // namespace
 
-Result<std::vector<Pack>> BuildArcEasy(Paths paths, const BuildOptions&) {
-  return BuildArc(NewPack("arc_easy", "1", {"acc", "acc_norm"}, paths), paths[0]);
+Result<std::vector<Pack>> BuildArcEasy(Paths paths, const ShotRequest& shots) {
+  return BuildFromRows(NewPack("arc_easy", "1", {"acc", "acc_norm"}, paths, shots), paths, ReadArc,
+                       ShotDraw::kPlain, shots);
 }
 
-Result<std::vector<Pack>> BuildArcChallenge(Paths paths, const BuildOptions&) {
-  return BuildArc(NewPack("arc_challenge", "1", {"acc_norm", "acc"}, paths), paths[0]);
+Result<std::vector<Pack>> BuildArcChallenge(Paths paths, const ShotRequest& shots) {
+  return BuildFromRows(NewPack("arc_challenge", "1", {"acc_norm", "acc"}, paths, shots), paths,
+                       ReadArc, ShotDraw::kPlain, shots);
 }
 
 }  // namespace couplingd

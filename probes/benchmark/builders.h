@@ -7,14 +7,26 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "probes/benchmark/few_shot.h"
 #include "probes/benchmark/pack.h"
-#include "probes/benchmark/sources.h"
 
 namespace couplingd {
 
-// A pack of lm-eval's conventions without items; `preset` "lm-eval", one space as delimiter.
-Pack NewPack(std::string name, std::string version, std::vector<std::string> metrics,
-             std::span<const std::string> paths);
+using Paths = std::span<const std::string>;
+
+// A pack of lm-eval's conventions without items; one space as delimiter. `sources` are the files'
+// names.
+Pack NewPack(std::string name, std::string version, std::vector<std::string> metrics, Paths paths,
+             const ShotRequest& shots);
+
+// The pack with the rows of `paths` as its items, and their shots from the rows of `shots.from`.
+Result<std::vector<Pack>> BuildFromRows(Pack pack, Paths paths, Result<Rows> (*read)(Paths paths),
+                                        ShotDraw draw, const ShotRequest& shots);
+
+// The rows of a file of one JSON object a line.
+Result<Rows> ReadLineRows(const std::string& path,
+                          Result<BenchmarkRow> (*read)(const JsonValue& object,
+                                                       const std::string& where));
 
 // One true label at `gold`. REQUIRES: gold < choices.
 std::vector<bool> OneLabel(std::size_t gold, std::size_t choices);
@@ -24,14 +36,12 @@ std::vector<bool> OneLabel(std::size_t gold, std::size_t choices);
 Result<std::size_t> GetIndex(const JsonValue& object, std::string_view key, std::size_t choices,
                              const std::string& where);
 
-using Paths = std::span<const std::string>;
-
-Result<std::vector<Pack>> BuildTruthfulQa(Paths paths, const BuildOptions& options);
-Result<std::vector<Pack>> BuildHellaSwag(Paths paths, const BuildOptions& options);
-Result<std::vector<Pack>> BuildArcEasy(Paths paths, const BuildOptions& options);
-Result<std::vector<Pack>> BuildArcChallenge(Paths paths, const BuildOptions& options);
-Result<std::vector<Pack>> BuildWinogrande(Paths paths, const BuildOptions& options);
-Result<std::vector<Pack>> BuildPiqa(Paths paths, const BuildOptions& options);
-Result<std::vector<Pack>> BuildMmlu(Paths paths, const BuildOptions& options);
+Result<std::vector<Pack>> BuildTruthfulQa(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildHellaSwag(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildArcEasy(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildArcChallenge(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildWinogrande(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildPiqa(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildMmlu(Paths paths, const ShotRequest& shots);
 
 }  // namespace couplingd

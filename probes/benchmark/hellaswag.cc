@@ -29,25 +29,30 @@ std::string Clean(std::string_view text) {
   return ReplaceAll(DropBracketed(ReplaceAll(Strip(text), " [title]", ". ")), "  ", " ");
 }
 
+constexpr std::string_view kKeys[] = {"ind",     "activity_label", "ctx_a", "ctx_b",      "ctx",
+                                      "endings", "source_id",      "split", "split_type", "label"};
+
+Result<BenchmarkRow> HellaSwagRow(const JsonValue& object, const std::string& where) {
+  const std::string activity = TRY(GetString(object, "activity_label", where));
+  const std::string before = TRY(GetString(object, "ctx_a", where));
+  const std::string after = TRY(GetString(object, "ctx_b", where));
+  PackItem item = {.cluster = activity};
+  item.contexts = {Clean(fmt::format("{}: {} {}", activity, before, Capitalize(after)))};
+  for (const std::string& ending : TRY(GetStrings(object, "endings", where))) {
+    item.choices.push_back(Clean(ending));
+  }
+  const std::size_t gold = TRY(GetIndex(object, "label", item.choices.size(), where));
+  item.labels = OneLabel(gold, item.choices.size());
+  return BenchmarkRow{std::move(item), RowIdentity(object, kKeys)};
+}
+
+Result<Rows> ReadHellaSwag(Paths paths) { return ReadLineRows(paths[0], HellaSwagRow); }
+
 }  // namespace
 
-Result<std::vector<Pack>> BuildHellaSwag(Paths paths, const BuildOptions&) {
-  Pack pack = NewPack("hellaswag", "1", {"acc_norm", "acc"}, paths);
-  TRY(ForEachLine(paths[0], [&](const JsonValue& object, const std::string& where) -> Status {
-    const std::string activity = TRY(GetString(object, "activity_label", where));
-    const std::string before = TRY(GetString(object, "ctx_a", where));
-    const std::string after = TRY(GetString(object, "ctx_b", where));
-    PackItem item = {.cluster = activity};
-    item.contexts = {Clean(fmt::format("{}: {} {}", activity, before, Capitalize(after)))};
-    for (const std::string& ending : TRY(GetStrings(object, "endings", where))) {
-      item.choices.push_back(Clean(ending));
-    }
-    const std::size_t gold = TRY(GetIndex(object, "label", item.choices.size(), where));
-    item.labels = OneLabel(gold, item.choices.size());
-    pack.items.push_back(std::move(item));
-    return {};
-  }));
-  return std::vector{std::move(pack)};
+Result<std::vector<Pack>> BuildHellaSwag(Paths paths, const ShotRequest& shots) {
+  return BuildFromRows(NewPack("hellaswag", "1", {"acc_norm", "acc"}, paths, shots), paths,
+                       ReadHellaSwag, ShotDraw::kWithoutItself, shots);
 }
 
 }  // namespace couplingd

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
 
 #include "base/csv.h"
 #include "base/files.h"
@@ -13,15 +13,10 @@ namespace {
 
 constexpr std::string_view kLetters = "ABCD";
 
-struct Question {
-  std::string text;  // up to and with "Answer:"
-  std::size_t gold = 0;
-};
-
 // A CSV without header: question, four choices, the letter of the right one.
-Result<std::vector<Question>> ReadQuestions(const std::string& path) {
+Result<Rows> ReadQuestions(const std::string& path) {
   const std::string text = TRY(ReadFile(path, kMaxItemFileBytes));
-  std::vector<Question> questions;
+  Rows questions;
   for (const CsvRow& row : TRY(ParseCsv(text, path))) {
     const std::string where = fmt::format("{}:{}", path, row.line);
     const std::vector<std::string>& f = row.fields;
@@ -33,51 +28,61 @@ Result<std::vector<Question>> ReadQuestions(const std::string& path) {
     if (f[5].size() != 1 || kLetters.find(f[5][0]) == std::string_view::npos) {
       return BadItem(where, fmt::format("the answer is \"{}\", not one of A, B, C, D", f[5]));
     }
-    questions.push_back({fmt::format("{}\nA. {}\nB. {}\nC. {}\nD. {}\nAnswer:", Strip(f[0]), f[1],
-                                     f[2], f[3], f[4]),
-                         kLetters.find(f[5][0])});
+    PackItem item = {.choices = {"A", "B", "C", "D"}};
+    item.contexts = {fmt::format("{}\nA. {}\nB. {}\nC. {}\nD. {}\nAnswer:", Strip(f[0]), f[1], f[2],
+                                 f[3], f[4])};
+    item.labels = OneLabel(kLetters.find(f[5][0]), 4);
+    questions.push_back({std::move(item), {}});
   }
   if (questions.empty()) return BadItem(path, "no question in the file");
   return questions;
 }
 
-Result<std::string> Preamble(const std::string& folder, const std::string& subject, int shots) {
-  std::string text =
-      fmt::format("The following are multiple choice questions (with answers) about {}.\n\n",
-                  ReplaceAll(subject, "_", " "));
-  if (shots == 0) return text;
-  const std::string path = JoinPath(JoinPath(folder, "dev"), subject + "_dev.csv");
-  const std::vector<Question> examples = TRY(ReadQuestions(path));
-  if (examples.size() < static_cast<std::size_t>(shots)) {
-    return BadItem(path,
-                   fmt::format("{} shots are asked for, {} are there", shots, examples.size()));
+std::string Description(const std::string& subject) {
+  return fmt::format("The following are multiple choice questions (with answers) about {}.\n\n",
+                     ReplaceAll(subject, "_", " "));
+}
+
+// The first questions of the subject's dev file in their order, with their answers.
+Result<std::string> FirstShots(const Pack& pack, const std::string& folder,
+                               const std::string& subject) {
+  std::string text;
+  if (pack.fewshot.n == 0) return text;
+  const std::string path = JoinPath(folder, subject + "_dev.csv");
+  const Rows examples = TRY(ReadQuestions(path));
+  if (examples.size() < static_cast<std::size_t>(pack.fewshot.n)) {
+    return BadItem(
+        path, fmt::format("{} shots are asked for, {} are there", pack.fewshot.n, examples.size()));
   }
-  for (int i = 0; i < shots; ++i) {
-    text += fmt::format("{} {}\n\n", examples[i].text, kLetters[examples[i].gold]);
-  }
+  for (int i = 0; i < pack.fewshot.n; ++i) text += ShotText(pack, examples[i].item);
   return text;
 }
 
 }  // namespace
 
-Result<std::vector<Pack>> BuildMmlu(Paths paths, const BuildOptions& options) {
+Result<std::vector<Pack>> BuildMmlu(Paths paths, const ShotRequest& shots) {
   const std::string tests = JoinPath(paths[0], "test");
+  const std::string examples = shots.from.empty() ? JoinPath(paths[0], "dev") : shots.from[0];
   constexpr std::string_view kSuffix = "_test.csv";
-  Pack pack = NewPack("mmlu", "2", {"acc"}, paths);
-  pack.fewshot.n = options.shots;
+  Pack pack = NewPack("mmlu", "2", {"acc"}, paths, shots);
+  pack.fewshot.n = shots.n;
+  std::map<std::string, std::string> shots_of;  // by subject
   for (const std::string& name : TRY(ListDirectory(tests))) {
     if (!name.ends_with(kSuffix)) continue;
     const std::string subject = name.substr(0, name.size() - kSuffix.size());
-    const std::string preamble = TRY(Preamble(paths[0], subject, options.shots));
-    for (const Question& question : TRY(ReadQuestions(JoinPath(tests, name)))) {
-      PackItem item = {.cluster = subject, .choices = {"A", "B", "C", "D"}};
-      item.contexts = {preamble + question.text};
-      item.labels = OneLabel(question.gold, 4);
-      pack.items.push_back(std::move(item));
+    shots_of[subject] = TRY(FirstShots(pack, examples, subject));
+    for (BenchmarkRow& row : TRY(ReadQuestions(JoinPath(tests, name)))) {
+      row.item.cluster = subject;
+      row.item.contexts[0].insert(0, Description(subject));
+      pack.items.push_back(std::move(row.item));
     }
   }
   if (pack.items.empty()) {
     return BadItem(tests, "no file *_test.csv", "give the folder that holds test/ and dev/");
+  }
+  FillItemIds(pack.items);
+  for (PackItem& item : pack.items) {
+    item.contexts[0].insert(Description(item.cluster).size(), shots_of[item.cluster]);
   }
   return std::vector{std::move(pack)};
 }

@@ -24,8 +24,10 @@ Result<std::vector<std::size_t>> ReadLabelFile(const std::string& path) {
   return labels;
 }
 
-Result<PackItem> PiqaItem(const JsonValue& object, const std::string& where,
-                          std::optional<std::size_t> label) {
+constexpr std::string_view kKeys[] = {"goal", "sol1", "sol2", "query", "choices"};
+
+Result<BenchmarkRow> PiqaRow(const JsonValue& object, const std::string& where,
+                             std::optional<std::size_t> label) {
   PackItem item;
   std::string_view gold_key = "label";
   if (FindMember(object, "query")) {
@@ -45,27 +47,32 @@ Result<PackItem> PiqaItem(const JsonValue& object, const std::string& where,
   const std::size_t gold = label ? *label : TRY(GetIndex(object, gold_key, n, where));
   if (gold >= n) return BadItem(where, fmt::format("the label is {} for {} choices", gold, n));
   item.labels = OneLabel(gold, n);
-  return item;
+  return BenchmarkRow{std::move(item), fmt::format("{}{}", RowIdentity(object, kKeys), gold)};
 }
 
-}  // namespace
-
-Result<std::vector<Pack>> BuildPiqa(Paths paths, const BuildOptions&) {
-  Pack pack = NewPack("piqa", "1", {"acc", "acc_norm"}, paths);
+Result<Rows> ReadPiqa(Paths paths) {
   std::vector<std::size_t> labels;
   if (paths.size() > 1) labels = TRY(ReadLabelFile(paths[1]));
   const auto label = [&](std::size_t i) {
     return i < labels.size() ? std::optional(labels[i]) : std::nullopt;
   };
+  Rows rows;
   TRY(ForEachLine(paths[0], [&](const JsonValue& object, const std::string& where) -> Status {
-    pack.items.push_back(TRY(PiqaItem(object, where, label(pack.items.size()))));
+    rows.push_back(TRY(PiqaRow(object, where, label(rows.size()))));
     return {};
   }));
-  if (paths.size() > 1 && labels.size() != pack.items.size()) {
+  if (paths.size() > 1 && labels.size() != rows.size()) {
     return BadItem(paths[1], fmt::format("{} labels for the {} items of {}", labels.size(),
-                                         pack.items.size(), paths[0]));
+                                         rows.size(), paths[0]));
   }
-  return std::vector{std::move(pack)};
+  return rows;
+}
+
+}  // namespace
+
+Result<std::vector<Pack>> BuildPiqa(Paths paths, const ShotRequest& shots) {
+  return BuildFromRows(NewPack("piqa", "1", {"acc", "acc_norm"}, paths, shots), paths, ReadPiqa,
+                       ShotDraw::kWithoutItself, shots);
 }
 
 }  // namespace couplingd

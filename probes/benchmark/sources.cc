@@ -17,17 +17,19 @@ struct KindRow {
   std::string_view kind;
   std::size_t max_paths;
   bool takes_shots;
-  Result<std::vector<Pack>> (*build)(Paths paths, const BuildOptions& options);
+  std::optional<int> leaderboard_shots;  // of the Open LLM Leaderboard v1; absent: it had no such
+                                         // benchmark
+  Result<std::vector<Pack>> (*build)(Paths paths, const ShotRequest& shots);
 };
 
 constexpr KindRow kKinds[] = {
-    {"truthfulqa", 1, false, BuildTruthfulQa},
-    {"hellaswag", 1, false, BuildHellaSwag},
-    {"arc_easy", 1, false, BuildArcEasy},
-    {"arc_challenge", 1, false, BuildArcChallenge},
-    {"winogrande", 1, false, BuildWinogrande},
-    {"piqa", 2, false, BuildPiqa},
-    {"mmlu", 1, true, BuildMmlu},
+    {"truthfulqa", 1, false, 0, BuildTruthfulQa},
+    {"hellaswag", 1, true, 10, BuildHellaSwag},
+    {"arc_easy", 1, true, {}, BuildArcEasy},
+    {"arc_challenge", 1, true, 25, BuildArcChallenge},
+    {"winogrande", 1, true, 5, BuildWinogrande},
+    {"piqa", 2, true, {}, BuildPiqa},
+    {"mmlu", 1, true, 5, BuildMmlu},
 };
 
 std::vector<std::string> Split(std::string_view text, char separator) {
@@ -38,6 +40,55 @@ std::vector<std::string> Split(std::string_view text, char separator) {
     begin = end + 1;
   }
   return parts;
+}
+
+// How many shots the options mean for the kind, and from where.
+Result<ShotRequest> ShotsOf(const KindRow& row, const BuildOptions& options) {
+  ShotRequest request{.preset = options.preset, .from = options.shots_from};
+  if (options.preset == kLeaderboardPreset) {
+    if (!row.leaderboard_shots) {
+      return Fail(ErrorKind::kUsage, fmt::format("the Open LLM Leaderboard v1 had no {}", row.kind),
+                  "leave --fewshot at lm-eval, and name a number with --shots");
+    }
+    if (options.shots && *options.shots != *row.leaderboard_shots) {
+      return Fail(ErrorKind::kUsage,
+                  fmt::format("{} takes {} shots of {}, {} are asked for", kLeaderboardPreset,
+                              *row.leaderboard_shots, row.kind, *options.shots),
+                  "leave --fewshot at lm-eval for a number of your own");
+    }
+    request.n = *row.leaderboard_shots;
+  } else if (options.preset == kLmEvalPreset) {
+    request.n = options.shots.value_or(0);
+  } else {
+    return Fail(ErrorKind::kUsage, fmt::format("\"{}\" is no preset of shots", options.preset),
+                fmt::format("presets are {} and {}", kLmEvalPreset, kLeaderboardPreset));
+  }
+  if (request.n < 0 || request.n > 1000) {
+    return Fail(ErrorKind::kUsage, fmt::format("{} shots; 0 to 1000 are possible", request.n));
+  }
+  if (request.n > 0 && !row.takes_shots) {
+    return Fail(ErrorKind::kUsage, fmt::format("{} takes no shots beyond its own", row.kind),
+                "lm-eval ignores a number given for it as well");
+  }
+  if (request.n == 0 && !request.from.empty()) {
+    return Fail(
+        ErrorKind::kUsage,
+        fmt::format("no shots of {} are asked for, so no file of shots has a use", row.kind),
+        "give --shots N, or --fewshot leaderboard-v1");
+  }
+  const bool needs_files = row.kind != "mmlu" && request.n > 0;
+  if (needs_files && request.from.empty()) {
+    return Fail(ErrorKind::kUsage,
+                fmt::format("{} shots of {} are drawn from its train split, which is not named",
+                            request.n, row.kind),
+                "couplingctl pack build takes its file as --fewshot-from");
+  }
+  if (request.from.size() > row.max_paths) {
+    return Fail(ErrorKind::kUsage,
+                fmt::format("shots of {} come from {} file{}, {} given", row.kind, row.max_paths,
+                            row.max_paths == 1 ? "" : "s at most", request.from.size()));
+  }
+  return request;
 }
 
 }  // namespace
@@ -60,12 +111,7 @@ Result<std::vector<Pack>> BuildPacks(std::string_view kind, std::span<const std:
                 fmt::format("{} is built from {} file{}, {} given", kind, row->max_paths,
                             row->max_paths == 1 ? "" : "s at most", paths.size()));
   }
-  if (options.shots < 0 || options.shots > 1000 || (options.shots > 0 && !row->takes_shots)) {
-    return Fail(ErrorKind::kUsage,
-                fmt::format("{} cannot be built with {} shots", kind, options.shots),
-                "only mmlu takes shots, 0 to 1000");
-  }
-  std::vector<Pack> packs = TRY(row->build(paths, options));
+  std::vector<Pack> packs = TRY(row->build(paths, TRY(ShotsOf(*row, options))));
   for (Pack& pack : packs) {
     FillItemIds(pack.items);
     TRY(CheckPack(pack, paths[0]));
@@ -80,9 +126,11 @@ Result<std::vector<Pack>> OpenPacks(const std::string& spec) {
     BuildOptions options;
     if (head.size() > 1) {
       const char* end = head[1].data() + head[1].size();
-      if (head.size() > 2 || std::from_chars(head[1].data(), end, options.shots).ptr != end) {
+      int shots = 0;
+      if (head.size() > 2 || std::from_chars(head[1].data(), end, shots).ptr != end) {
         return Fail(ErrorKind::kUsage, fmt::format("\"{}\" is no number of shots", head[1]));
       }
+      options.shots = shots;
     }
     return BuildPacks(head[0], Split(std::string_view(spec).substr(equals + 1), ','), options);
   }
@@ -90,39 +138,6 @@ Result<std::vector<Pack>> OpenPacks(const std::string& spec) {
   std::vector<Pack> packs;
   packs.push_back(TRY(LoadPack(spec)));
   return packs;
-}
-
-Pack NewPack(std::string name, std::string version, std::vector<std::string> metrics,
-             std::span<const std::string> paths) {
-  Pack pack = {
-      .name = std::move(name), .version = std::move(version), .metrics = std::move(metrics)};
-  pack.delimiter = " ";
-  pack.fewshot.preset = "lm-eval";
-  for (const std::string& path : paths) pack.sources.push_back(BaseName(path));
-  return pack;
-}
-
-std::vector<bool> OneLabel(std::size_t gold, std::size_t choices) {
-  std::vector<bool> labels(choices, false);
-  labels[gold] = true;
-  return labels;
-}
-
-Result<std::size_t> GetIndex(const JsonValue& object, std::string_view key, std::size_t choices,
-                             const std::string& where) {
-  const JsonValue* value = FindMember(object, key);
-  if (!value) return BadItem(where, fmt::format("field \"{}\" is missing", key));
-  std::int64_t index = -1;
-  if (value->IsInt64()) index = value->GetInt64();
-  if (value->IsString()) {
-    const char* end = value->GetString() + value->GetStringLength();
-    if (std::from_chars(value->GetString(), end, index).ptr != end) index = -1;
-  }
-  if (index < 0 || index >= static_cast<std::int64_t>(choices)) {
-    return BadItem(where, fmt::format("field \"{}\" must be a whole number from 0 to {}", key,
-                                      static_cast<std::int64_t>(choices) - 1));
-  }
-  return static_cast<std::size_t>(index);
 }
 
 }  // namespace couplingd

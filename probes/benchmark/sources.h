@@ -1,18 +1,18 @@
 // Packs from the benchmarks' own files, with the prompts, choices and metrics of
 // lm-evaluation-harness 0.4.13.
 //
-//   kind           files                                                               packs
-//   truthfulqa     TruthfulQA.csv truthfulqa_mc1, truthfulqa_mc2 hellaswag      hellaswag_val.jsonl
-//   hellaswag arc_easy       ARC-Easy-Test.jsonl, or {question, choices {text, label}, answerKey}
-//   arc_easy arc_challenge  the same of ARC-Challenge arc_challenge winogrande     dev.jsonl
-//   {sentence, option1, option2, answer}                      winogrande piqa           valid.jsonl
-//   and valid-labels.lst, or lines with "label"             piqa mmlu           a folder with
-//   test/*_test.csv (and dev/*_dev.csv for shots)         mmlu
+//   kind           files                                                         packs
+//   truthfulqa     TruthfulQA.csv                                                truthfulqa_mc1,
+//   _mc2 hellaswag      hellaswag_val.jsonl arc_easy       ARC-Easy-Test.jsonl, or lines {question,
+//   choices {text, label}, answerKey} arc_challenge  the same of ARC-Challenge winogrande dev.jsonl
+//   {sentence, option1, option2, answer} piqa           valid.jsonl and valid-labels.lst, or lines
+//   with "label" mmlu           a folder with test/*_test.csv (and dev/*_dev.csv for shots)
 //
 // arc_*, piqa and winogrande also take the simplified lines {query, choices, gold} and
 // {context_options, continuation, gold}; a query already begins with "Question: ".
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,9 +23,16 @@
 
 namespace couplingd {
 
+// Shots stand before every question. lm-eval's own number is 0 for every kind (TruthfulQA's six
+// fixed pairs are part of its questions); "leaderboard-v1" takes those of the Open LLM Leaderboard
+// v1: ARC-Challenge 25, HellaSwag 10, MMLU 5, WinoGrande 5, TruthfulQA 0. MMLU's are the first of
+// the subject's dev file; others are drawn as lm-eval draws them (few_shot.h) from `shots_from`,
+// the files of the train split in the kind's own format, and `shots_from` of MMLU is the folder of
+// its dev files.
 struct BuildOptions {
-  int shots =
-      0;  // mmlu: the first n of the subject's dev file, in order; other kinds are zero-shot
+  std::string preset = "lm-eval";  // or "leaderboard-v1"
+  std::optional<int> shots;        // in place of lm-eval's number
+  std::vector<std::string> shots_from;
 };
 
 // Kinds, in the order of the table above.

@@ -76,15 +76,15 @@ PackItem Mc2Item(PackItem item, const Answers& answers) {
 
 }  // namespace
 
-Result<std::vector<Pack>> BuildTruthfulQa(Paths paths, const BuildOptions&) {
+Result<std::vector<Pack>> BuildTruthfulQa(Paths paths, const ShotRequest& shots) {
   const CsvTable table = TRY(CsvTable::Read(paths[0]));
   const std::size_t category = TRY(table.Column("Category"));
   const std::size_t question = TRY(table.Column("Question"));
   const std::size_t best = TRY(table.Column("Best Answer"));
   const std::size_t right = TRY(table.Column("Correct Answers"));
   const std::size_t wrong = TRY(table.Column("Incorrect Answers"));
-  Pack mc1 = NewPack("truthfulqa_mc1", "2", {"acc"}, paths);
-  Pack mc2 = NewPack("truthfulqa_mc2", "3", {"acc"}, paths);
+  Pack mc1 = NewPack("truthfulqa_mc1", "2", {"acc"}, paths, shots);
+  Pack mc2 = NewPack("truthfulqa_mc2", "3", {"acc"}, paths, shots);
   for (const CsvRow& row : table.rows()) {
     const std::string where = fmt::format("{}:{}", paths[0], row.line);
     const std::vector<std::string> one = SplitAnswers(row.fields[best]);

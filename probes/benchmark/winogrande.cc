@@ -44,16 +44,23 @@ Result<PackItem> Original(const JsonValue& object, const std::string& where) {
   return item;
 }
 
+constexpr std::string_view kKeys[] = {"sentence", "option1", "option2", "answer"};
+constexpr std::string_view kSimplifiedKeys[] = {"context_options", "continuation", "gold"};
+
+Result<BenchmarkRow> WinograndeRow(const JsonValue& object, const std::string& where) {
+  if (!FindMember(object, "context_options")) {
+    return BenchmarkRow{TRY(Original(object, where)), RowIdentity(object, kKeys)};
+  }
+  return BenchmarkRow{TRY(Simplified(object, where)), RowIdentity(object, kSimplifiedKeys)};
+}
+
+Result<Rows> ReadWinogrande(Paths paths) { return ReadLineRows(paths[0], WinograndeRow); }
+
 }  // namespace
 
-Result<std::vector<Pack>> BuildWinogrande(Paths paths, const BuildOptions&) {
-  Pack pack = NewPack("winogrande", "1", {"acc"}, paths);
-  TRY(ForEachLine(paths[0], [&](const JsonValue& object, const std::string& where) -> Status {
-    const bool is_simplified = FindMember(object, "context_options") != nullptr;
-    pack.items.push_back(TRY(is_simplified ? Simplified(object, where) : Original(object, where)));
-    return {};
-  }));
-  return std::vector{std::move(pack)};
+Result<std::vector<Pack>> BuildWinogrande(Paths paths, const ShotRequest& shots) {
+  return BuildFromRows(NewPack("winogrande", "1", {"acc"}, paths, shots), paths, ReadWinogrande,
+                       ShotDraw::kWithoutItself, shots);
 }
 
 }  // namespace couplingd

@@ -153,7 +153,7 @@ TEST(Builders, NameFileAndLineOfWhatIsWrong) {
       {"piqa=" + Data("piqa_valid.jsonl"), "valid-labels.lst"},
       {"mmlu:3=" + Data("mmlu"), "3 shots are asked for, 2 are there"},
       {"mmlu=" + folder, "/test"},
-      {"arc_easy:5=" + Data("arc_hub.jsonl"), "only mmlu takes shots"},
+      {"arc_easy:5=" + Data("arc_hub.jsonl"), "5 shots of arc_easy are drawn from its train split"},
       {"squad=" + Data("arc_hub.jsonl"), "kinds are truthfulqa, hellaswag"},
   };
   for (const auto& [spec, cause] : cases) {

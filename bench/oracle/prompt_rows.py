@@ -1,0 +1,302 @@
+"""The rows of prompts.py: real ones where they are at hand, else generated, each in the benchmark's own file format and as the rows
+that lm-eval's datasets have."""
+
+import csv
+import dataclasses
+import io
+import json
+import random
+
+import parity
+
+# ---- texts ----
+
+WORDS = (
+    "the a of under garden lamp river stone quietly seven 42 3.5 Ann Bea Ümit naïve «quoted» don't it's whose l'été Σίσυφος 日本語 "
+    "e.g. (often) co-op 'single' \"double\" A. B) 1) — … [sic] semi;colon per% back\\slash tab\there {{braces}} {% x %} under_score"
+).split(" ")
+AWKWARD = ["  ", "   ", " [title] ", "[header]", "[a] [b]", " [unclosed", "]", "\u00a0", "\u3000", "\n", " .", "?!", "ß", "İ", "ǆ"]
+
+
+class Texts:
+    """A stream of sentences, some with what the benchmarks' rules are about."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def words(self, low, high):
+        return " ".join(self.random.choice(WORDS) for _ in range(self.random.randint(low, high)))
+
+    def text(self, low=2, high=9):
+        text = self.words(low, high)
+        for _ in range(self.random.choice((0, 0, 0, 1, 2))):
+            at = self.random.randint(0, len(text))
+            text = text[:at] + self.random.choice(AWKWARD) + text[at:]
+        return text
+
+    def texts(self, n, low=1, high=5):
+        """Different ones that say something."""
+        found = {}
+        while len(found) < n:
+            text = self.text(low, high)
+            if text.strip():
+                found[text] = None
+        return list(found)
+
+
+def write_lines(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return [path]
+
+
+# ---- benchmarks ----
+
+
+@dataclasses.dataclass
+class Task:
+    name: str
+    file: str  # lm-eval's, below its folder of tasks
+    split: str  # that it evaluates
+    pool: str = "train"  # that it takes shots from
+
+
+class Lines:
+    """A benchmark of one task whose own file has one JSON object a line."""
+
+    def __init__(self, task, generate, own=lambda row: row, suffix=".jsonl"):
+        self.kind, self.task, self.generate, self.own = task.name, task, generate, own
+
+    def write(self, folder, rows, split="evaluated"):
+        return write_lines(folder / f"{split}.jsonl", map(self.own, rows))
+
+    def packs(self, rows, pool):
+        return [(self.task.name, [(self.task, {self.task.split: rows, self.task.pool: pool or rows[:1]})])]
+
+
+class TruthfulQa:
+    kind = "truthfulqa"
+
+    def write(self, folder, rows, split="evaluated"):
+        path = folder / "TruthfulQA.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return [path]
+
+    def packs(self, rows, pool):
+        def targets(right, wrong):
+            labels = {**dict.fromkeys(right, 1), **dict.fromkeys(wrong, 0)}
+            return {"choices": list(labels), "labels": list(labels.values())}
+
+        hub = []
+        for row in rows:
+            best = parity.split_answers(row["Best Answer"])[0]
+            right, wrong = (parity.split_answers(row[f"{kind} Answers"]) for kind in ("Correct", "Incorrect"))
+            one = targets([best], [a for a in wrong if a != best])
+            hub.append({"question": row["Question"], "mc1_targets": one, "mc2_targets": targets(right, wrong)})
+        for name in ("truthfulqa_mc1", "truthfulqa_mc2"):
+            yield name, [(Task(name, f"truthfulqa/{name}.yaml", "validation"), {"validation": hub})]
+
+
+class Mmlu:
+    kind = "mmlu"
+
+    def write(self, folder, rows, split="test"):
+        for subject, questions in rows.items():
+            name = "dev" if split == "train" else "test"
+            path = folder / ("" if split == "train" else "test") / f"{subject}_{name}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows([r["question"], *r["choices"], "ABCD"[r["answer"]]] for r in questions)
+        return [folder]
+
+    def packs(self, rows, pool):
+        tasks = [
+            (
+                Task(f"mmlu_{subject}", f"mmlu/default/mmlu_{subject}.yaml", "test", "dev"),
+                {"test": rows[subject], "dev": (pool or rows)[subject]},
+            )
+            for subject in sorted(rows)
+        ]
+        return [("mmlu", tasks)]
+
+
+# ---- rows as lm-eval's datasets have them ----
+
+
+def hellaswag_row(texts, i, split):
+    return {
+        "ind": i,
+        "activity_label": texts.text(1, 3),
+        "ctx_a": texts.text(),
+        "ctx_b": texts.random.choice(("", texts.text(1, 4), texts.text(1, 4).upper())),
+        "ctx": "",
+        "endings": texts.texts(4),
+        "source_id": f"generated~{i // 2}",
+        "split": split,
+        "split_type": "indomain",
+        "label": str(texts.random.randrange(4)),
+    }
+
+
+def arc_row(texts, i, split):
+    options = texts.texts(texts.random.choice((3, 4, 4, 4, 5)))
+    labels = list(texts.random.choice(("ABCDE", "12345"))[: len(options)])
+    return {
+        "id": f"{split}_{i}",
+        "question": texts.text(),
+        "choices": {"text": options, "label": labels},
+        "answerKey": texts.random.choice(labels),
+    }
+
+
+def arc_own(row):
+    """The line of ARC's own file."""
+    choices = [{"text": t, "label": l} for t, l in zip(row["choices"]["text"], row["choices"]["label"])]
+    return {"id": row["id"], "question": {"stem": row["question"], "choices": choices}, "answerKey": row["answerKey"]}
+
+
+def winogrande_row(texts, i, split):
+    after = texts.random.choice((" " + texts.text(1, 5), ", " + texts.words(1, 3), ".", texts.text(1, 3) + "  ", ""))
+    return {
+        "sentence": f"{texts.text()}_{after}",
+        "option1": texts.words(1, 2),
+        "option2": texts.words(1, 2),
+        "answer": texts.random.choice("12"),
+    }
+
+
+def piqa_row(texts, i, split):
+    one, two = texts.texts(2)
+    return {"goal": texts.text(), "sol1": one, "sol2": two, "label": texts.random.randrange(2)}
+
+
+def mmlu_rows(texts, subjects, n):
+    def question():
+        choices = texts.texts(4)
+        return {"question": texts.random.choice(("", " ", "\n")) + texts.text(), "choices": choices, "answer": texts.random.randrange(4)}
+
+    return {subject: [question() for _ in range(n)] for subject in subjects}
+
+
+# ---- real rows, as far as they are at hand ----
+
+
+def real_lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def real_arc(path):
+    for i, row in enumerate(real_lines(path)):
+        labels = list("ABCDE"[: len(row["choices"])])
+        question = row["query"].removeprefix("Question: ")
+        choices = {"text": row["choices"], "label": labels}
+        yield {"id": f"real_{i}", "question": question, "choices": choices, "answerKey": labels[row["gold"]]}
+
+
+def real_winogrande(path):
+    for row in real_lines(path):
+        one, two = row["context_options"]
+        same = next((i for i, (a, b) in enumerate(zip(one, two)) if a != b), min(len(one), len(two)))
+        yield {
+            "sentence": f"{one[:same]}_ {row['continuation']}",
+            "option1": one[same:],
+            "option2": two[same:],
+            "answer": str(row["gold"] + 1),
+        }
+
+
+def real_piqa(path):
+    for row in real_lines(path):
+        one, two = row["choices"]
+        yield {"goal": row["query"].removeprefix("Question: "), "sol1": one, "sol2": two, "label": row["gold"]}
+
+
+def real_truthfulqa(path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+
+
+# ---- cases ----
+
+
+@dataclasses.dataclass
+class Case:
+    benchmark: object
+    rows: object
+    origin: str
+    preset: str
+    shots: int | None = None  # lm-eval's num_fewshot
+    pool: object = None
+    options: tuple = ()
+
+    @property
+    def title(self):
+        return f"{self.benchmark.kind} {self.preset} {self.origin}"
+
+
+LINES = {
+    name: Lines(Task(name, file, split), generate, own)
+    for name, file, split, generate, own in (
+        ("hellaswag", "hellaswag/hellaswag.yaml", "validation", hellaswag_row, lambda row: row),
+        ("arc_easy", "arc/arc_easy.yaml", "test", arc_row, arc_own),
+        ("arc_challenge", "arc/arc_challenge.yaml", "test", arc_row, arc_own),
+        ("winogrande", "winogrande/default.yaml", "validation", winogrande_row, lambda row: row),
+        ("piqa", "piqa/piqa.yaml", "validation", piqa_row, lambda row: row),
+    )
+}
+WITHOUT_ITSELF = ("hellaswag", "winogrande", "piqa")  # never among their own shots, however often a row is there
+LEADERBOARD = {"hellaswag": 10, "arc_challenge": 25, "winogrande": 5, "mmlu": 5}
+REAL = {"arc_easy": real_arc, "winogrande": real_winogrande, "piqa": real_piqa}
+SUBJECTS = ("abstract_algebra", "anatomy", "high_school_us_history", "us_foreign_policy", "world_religions")
+
+
+def line_cases(items, benchmark):
+    name = benchmark.kind
+    texts = Texts(f"{name} rows")
+    generated = [benchmark.generate(texts, i, "evaluated") for i in range(150)]
+    train = [benchmark.generate(texts, i, "train") for i in range(400)]
+    yield Case(benchmark, generated, "generated", "lm-eval")
+    rows, origin = generated, "generated"
+    if name in REAL:
+        [path] = items.glob(f"{name}.jsonl")
+        rows, origin = list(REAL[name](path)), "real"
+        yield Case(benchmark, rows, origin, "lm-eval")
+    if name in LEADERBOARD:
+        preset, shots = "leaderboard-v1", LEADERBOARD[name]
+        yield Case(benchmark, rows, origin, preset, shots, train, ("--fewshot", preset))
+    yield Case(benchmark, rows, f"{origin}, 400 to draw", "3", 3, train, ("--shots", "3"))
+    yield Case(benchmark, generated[:60], "from themselves", "7", 7, generated[:60], ("--shots", "7"))
+    if name in WITHOUT_ITSELF:
+        repeated = generated[:4] * 3 + generated[4:8]
+        yield Case(benchmark, repeated, "themselves, repeated", "4", 4, repeated, ("--shots", "4"))
+
+
+def cases(items):
+    yield Case(TruthfulQa(), real_truthfulqa(items / "truthfulqa.csv"), "real", "lm-eval")
+    yield Case(TruthfulQa(), real_truthfulqa(items / "truthfulqa.csv")[:50], "real", "leaderboard-v1", 0, None, ("--fewshot", "leaderboard-v1"))
+    for benchmark in LINES.values():
+        yield from line_cases(items, benchmark)
+    texts = Texts("mmlu rows")
+    rows, dev = mmlu_rows(texts, SUBJECTS, 20), mmlu_rows(texts, SUBJECTS, 6)
+    yield Case(Mmlu(), rows, "generated", "lm-eval")
+    yield Case(Mmlu(), rows, "generated", "leaderboard-v1", 5, dev, ("--fewshot", "leaderboard-v1"))
+    yield Case(Mmlu(), rows, "generated", "2", 2, dev, ("--shots", "2"))
+
+
+def fixture_cases():
+    for benchmark in LINES.values():
+        texts = Texts(f"{benchmark.kind} fixtures")
+        rows = [benchmark.generate(texts, i, "evaluated") for i in range(5)]
+        train = [benchmark.generate(texts, i, "train") for i in range(30)]
+        yield Case(benchmark, rows, "generated", "2", 2, train, ("--shots", "2"))
+        if benchmark.kind in WITHOUT_ITSELF:
+            yield Case(benchmark, rows[:2] * 3 + rows, "themselves", "4", 4, rows[:2] * 3 + rows, ("--shots", "4"))
+        if benchmark.kind in LEADERBOARD:
+            preset = "leaderboard-v1"
+            yield Case(benchmark, rows[:3], "generated", preset, LEADERBOARD[benchmark.kind], train, ("--fewshot", preset))
+    texts = Texts("mmlu fixtures")
+    rows, dev = mmlu_rows(texts, SUBJECTS[:2], 2), mmlu_rows(texts, SUBJECTS[:2], 6)
+    yield Case(Mmlu(), rows, "generated", "leaderboard-v1", 5, dev, ("--fewshot", "leaderboard-v1"))
