@@ -78,6 +78,7 @@ std::optional<double> ItemReader::Chance(const ScoreRow& row) {
   if (!plan || !row.score.metric.starts_with("acc") || (*plan)->items.empty()) return std::nullopt;
   double sum = 0;
   for (const ItemInfo& item : (*plan)->items) {
+    if (item.choices.size() < 2) return std::nullopt;
     const auto is_true = std::ranges::count_if(item.choices, &ChoiceInfo::is_true);
     sum += static_cast<double>(is_true) / static_cast<double>(item.choices.size());
   }

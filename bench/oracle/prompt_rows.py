@@ -44,10 +44,25 @@ class Texts:
         return list(found)
 
 
-def write_lines(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
+def lines(path, rows):
+    path = path.with_suffix(".jsonl")
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return [path]
+    return path
+
+
+def array(path, rows):
+    path = path.with_suffix(".json")
+    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+    return path
+
+
+def table(path, rows):
+    path = path.with_suffix(".csv")
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
 
 
 # ---- benchmarks ----
@@ -62,16 +77,18 @@ class Task:
 
 
 class Lines:
-    """A benchmark of one task whose own file has one JSON object a line."""
+    """A benchmark of one task; `load` makes lm-eval's rows of those that its own file holds."""
 
-    def __init__(self, task, generate, own=lambda row: row, suffix=".jsonl"):
-        self.kind, self.task, self.generate, self.own = task.name, task, generate, own
+    def __init__(self, kind, task, generate, write, load):
+        self.kind, self.task, self.generate, self.write_file, self.load = kind, task, generate, write, load
 
     def write(self, folder, rows, split="evaluated"):
-        return write_lines(folder / f"{split}.jsonl", map(self.own, rows))
+        folder.mkdir(parents=True, exist_ok=True)
+        return [self.write_file(folder / split, rows)]
 
     def packs(self, rows, pool):
-        return [(self.task.name, [(self.task, {self.task.split: rows, self.task.pool: pool or rows[:1]})])]
+        splits = {self.task.pool: pool or rows[:1], self.task.split: rows}
+        return [(self.task.name, [(self.task, {split: list(map(self.load, part)) for split, part in splits.items()})])]
 
 
 class TruthfulQa:
@@ -153,10 +170,12 @@ def arc_row(texts, i, split):
     }
 
 
-def arc_own(row):
-    """The line of ARC's own file."""
-    choices = [{"text": t, "label": l} for t, l in zip(row["choices"]["text"], row["choices"]["label"])]
-    return {"id": row["id"], "question": {"stem": row["question"], "choices": choices}, "answerKey": row["answerKey"]}
+def arc_lines(path, rows):
+    def own(row):
+        choices = [{"text": t, "label": l} for t, l in zip(row["choices"]["text"], row["choices"]["label"])]
+        return {"id": row["id"], "question": {"stem": row["question"], "choices": choices}, "answerKey": row["answerKey"]}
+
+    return lines(path, map(own, rows))
 
 
 def winogrande_row(texts, i, split):
@@ -180,6 +199,76 @@ def mmlu_rows(texts, subjects, n):
         return {"question": texts.random.choice(("", " ", "\n")) + texts.text(), "choices": choices, "answer": texts.random.randrange(4)}
 
     return {subject: [question() for _ in range(n)] for subject in subjects}
+
+
+def sciq_row(texts, i, split):
+    choices = dict(zip(("distractor1", "distractor2", "distractor3", "correct_answer"), texts.texts(4)))
+    support = texts.random.choice(("", " \n", "")) + texts.random.choice(("", texts.text(5, 20)))
+    return {"question": texts.text(), **choices, "support": support}
+
+
+def logiqa_row(texts, i, split):
+    def line():
+        return " ".join(texts.text(3, 8).split()) or "nothing."
+
+    return {"label": texts.random.choice("abcd"), "context": line(), "question": line(), "options": [line() for _ in range(4)]}
+
+
+def logiqa_text(path, rows):
+    path = path.with_suffix(".txt")
+    blocks = []
+    for row in rows:
+        options = [f"{letter}.{option}" for letter, option in zip("ABCD", row["options"])]
+        blocks.append("\n".join([row["label"], row["context"], row["question"], *options]))
+    path.write_text("\n" + "\n\n".join(blocks) + "\n", encoding="utf-8")
+    return path
+
+
+def logiqa_load(row):
+    def spaced(text):
+        return text.replace(".", ". ").strip()
+
+    options = list(map(spaced, row["options"]))
+    return {**row, "context": spaced(row["context"]), "question": spaced(row["question"]), "options": options}
+
+
+def wsc_row(texts, i, split):
+    words = [w for w in texts.text(8, 16).replace("\u3000", " ").split() if w] + ["( it )", "did n't", "\" so \"", "end", "."]
+    at = texts.random.randrange(len(words))
+    words[at] = texts.random.choice(("it", "he", "日本"))
+    text = texts.random.choice((" ", " ", "  ")).join(words)
+    return {
+        "text": text,
+        "span1_index": 0,
+        "span2_index": len(" ".join(words[:at]).split()),
+        "span1_text": text.split()[0],
+        "span2_text": words[at],
+        "idx": i,
+        "label": texts.random.randrange(2),
+    }
+
+
+def wsc_lines(path, rows):
+    def own(row):
+        target = {key: value for key, value in row.items() if key.startswith("span")}
+        return {"text": row["text"], "target": target, "idx": row["idx"], "label": row["label"] == 1}
+
+    return lines(path, map(own, rows))
+
+
+def crows_row(texts, i, split):
+    more, less = texts.texts(2, 4, 9)
+    return {"id": i, "sent_more": more, "sent_less": less, "stereo_antistereo": "stereo", "bias_type": texts.random.choice(("age", "gender"))}
+
+
+def gpqa_row(texts, i, split):
+    names = ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
+    answers = dict(zip(names, texts.texts(4)))
+    return {"Record ID": f"rec{split}{i}", "Question": texts.text(), **answers, "High-level domain": "Physics"}
+
+
+def lambada_row(texts, i, split):
+    return {"text": texts.text(6, 20) + " " + texts.words(1, 1)}
 
 
 # ---- real rows, as far as they are at hand ----
@@ -238,16 +327,24 @@ class Case:
 
 
 LINES = {
-    name: Lines(Task(name, file, split), generate, own)
-    for name, file, split, generate, own in (
-        ("hellaswag", "hellaswag/hellaswag.yaml", "validation", hellaswag_row, lambda row: row),
-        ("arc_easy", "arc/arc_easy.yaml", "test", arc_row, arc_own),
-        ("arc_challenge", "arc/arc_challenge.yaml", "test", arc_row, arc_own),
-        ("winogrande", "winogrande/default.yaml", "validation", winogrande_row, lambda row: row),
-        ("piqa", "piqa/piqa.yaml", "validation", piqa_row, lambda row: row),
+    kind: Lines(kind, Task(task or kind, file, split), generate, write, logiqa_load if kind == "logiqa" else dict)
+    for kind, task, file, split, generate, write in (
+        ("hellaswag", "", "hellaswag/hellaswag.yaml", "validation", hellaswag_row, lines),
+        ("arc_easy", "", "arc/arc_easy.yaml", "test", arc_row, arc_lines),
+        ("arc_challenge", "", "arc/arc_challenge.yaml", "test", arc_row, arc_lines),
+        ("winogrande", "", "winogrande/default.yaml", "validation", winogrande_row, lines),
+        ("piqa", "", "piqa/piqa.yaml", "validation", piqa_row, lines),
+        ("sciq", "", "sciq/sciq.yaml", "test", sciq_row, array),
+        ("logiqa", "", "logiqa/logiqa.yaml", "test", logiqa_row, logiqa_text),
+        ("wsc", "", "super_glue/wsc/default.yaml", "validation", wsc_row, wsc_lines),
+        ("crows_pairs_english", "", "crows_pairs/crows_pairs_english.yaml", "test", crows_row, table),
+        ("crows_pairs_french", "", "crows_pairs/crows_pairs_french.yaml", "test", crows_row, lines),
+        ("gpqa_diamond", "gpqa_diamond_zeroshot", "gpqa/zeroshot/gpqa_diamond_zeroshot.yaml", "train", gpqa_row, table),
+        ("lambada_openai", "", "lambada/lambada_openai.yaml", "test", lambada_row, lines),
     )
 }
-WITHOUT_ITSELF = ("hellaswag", "winogrande", "piqa")  # never among their own shots, however often a row is there
+WITHOUT_SHOTS = ("crows_pairs_english", "crows_pairs_french", "gpqa_diamond", "lambada_openai")
+WITHOUT_ITSELF = ("hellaswag", "winogrande", "piqa", "wsc")  # never among their own shots, however often a row is there
 LEADERBOARD = {"hellaswag": 10, "arc_challenge": 25, "winogrande": 5, "mmlu": 5}
 REAL = {"arc_easy": real_arc, "winogrande": real_winogrande, "piqa": real_piqa}
 SUBJECTS = ("abstract_algebra", "anatomy", "high_school_us_history", "us_foreign_policy", "world_religions")
@@ -259,6 +356,8 @@ def line_cases(items, benchmark):
     generated = [benchmark.generate(texts, i, "evaluated") for i in range(150)]
     train = [benchmark.generate(texts, i, "train") for i in range(400)]
     yield Case(benchmark, generated, "generated", "lm-eval")
+    if name in WITHOUT_SHOTS:
+        return
     rows, origin = generated, "generated"
     if name in REAL:
         [path] = items.glob(f"{name}.jsonl")
@@ -290,6 +389,9 @@ def fixture_cases():
     for benchmark in LINES.values():
         texts = Texts(f"{benchmark.kind} fixtures")
         rows = [benchmark.generate(texts, i, "evaluated") for i in range(5)]
+        if benchmark.kind in WITHOUT_SHOTS:
+            yield Case(benchmark, rows, "generated", "lm-eval")
+            continue
         train = [benchmark.generate(texts, i, "train") for i in range(30)]
         yield Case(benchmark, rows, "generated", "2", 2, train, ("--shots", "2"))
         if benchmark.kind in WITHOUT_ITSELF:

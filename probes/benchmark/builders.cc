@@ -34,7 +34,7 @@ Result<Rows> ReadLineRows(const std::string& path,
                           Result<BenchmarkRow> (*read)(const JsonValue& object,
                                                        const std::string& where)) {
   Rows rows;
-  TRY(ForEachLine(path, [&](const JsonValue& object, const std::string& where) -> Status {
+  TRY(ForEachObject(path, [&](const JsonValue& object, const std::string& where) -> Status {
     rows.push_back(TRY(read(object, where)));
     return {};
   }));

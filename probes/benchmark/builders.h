@@ -23,7 +23,7 @@ Pack NewPack(std::string name, std::string version, std::vector<std::string> met
 Result<std::vector<Pack>> BuildFromRows(Pack pack, Paths paths, Result<Rows> (*read)(Paths paths),
                                         ShotDraw draw, const ShotRequest& shots);
 
-// The rows of a file of one JSON object a line.
+// The rows of a file of one JSON object a line, or of one array of objects.
 Result<Rows> ReadLineRows(const std::string& path,
                           Result<BenchmarkRow> (*read)(const JsonValue& object,
                                                        const std::string& where));
@@ -43,5 +43,12 @@ Result<std::vector<Pack>> BuildArcChallenge(Paths paths, const ShotRequest& shot
 Result<std::vector<Pack>> BuildWinogrande(Paths paths, const ShotRequest& shots);
 Result<std::vector<Pack>> BuildPiqa(Paths paths, const ShotRequest& shots);
 Result<std::vector<Pack>> BuildMmlu(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildSciq(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildLogiqa(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildWsc(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildCrowsPairsEnglish(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildCrowsPairsFrench(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildGpqaDiamond(Paths paths, const ShotRequest& shots);
+Result<std::vector<Pack>> BuildLambadaOpenai(Paths paths, const ShotRequest& shots);
 
 }  // namespace couplingd

@@ -18,18 +18,15 @@ std::string_view NextLine(std::string_view text, std::size_t& position) {
   return line;
 }
 
-}  // namespace
+using Visit = std::function<Status(const JsonValue& object, const std::string& where)>;
 
-std::unexpected<Error> BadItem(std::string_view where, std::string_view cause,
-                               std::string_view hint) {
-  return Fail(ErrorKind::kInvalidData, fmt::format("{}: {}", where, cause), std::string(hint));
+Result<std::string> ReadText(const std::string& path) {
+  std::string text = TRY(ReadFile(path, kMaxItemFileBytes));
+  TRY(CheckTextFile(text, path));
+  return text;
 }
 
-Status ForEachLine(
-    const std::string& path,
-    const std::function<Status(const JsonValue& object, const std::string& where)>& visit) {
-  const std::string text = TRY(ReadFile(path, kMaxItemFileBytes));
-  TRY(CheckTextFile(text, path));
+Status VisitLines(std::string_view text, const std::string& path, const Visit& visit) {
   std::size_t number = 1, objects = 0;
   for (std::size_t position = 0; position < text.size(); ++number) {
     const std::string_view line = NextLine(text, position);
@@ -44,9 +41,33 @@ Status ForEachLine(
   return {};
 }
 
+}  // namespace
+
+std::unexpected<Error> BadItem(std::string_view where, std::string_view cause,
+                               std::string_view hint) {
+  return Fail(ErrorKind::kInvalidData, fmt::format("{}: {}", where, cause), std::string(hint));
+}
+
+Status ForEachLine(const std::string& path, const Visit& visit) {
+  return VisitLines(TRY(ReadText(path)), path, visit);
+}
+
+Status ForEachObject(const std::string& path, const Visit& visit) {
+  const std::string text = TRY(ReadText(path));
+  if (!Strip(text).starts_with('[')) return VisitLines(text, path, visit);
+  const JsonDocument list = TRY(ParseJson(text, path, {.max_bytes = kMaxItemFileBytes}));
+  if (list.Empty()) return BadItem(path, "no item in the file");
+  std::size_t number = 1;
+  for (const JsonValue& object : list.GetArray()) {
+    const std::string where = fmt::format("{}: entry {}", path, number++);
+    if (!object.IsObject()) return BadItem(where, "an entry must be a JSON object");
+    TRY(visit(object, where));
+  }
+  return {};
+}
+
 Result<JsonDocument> FirstLine(const std::string& path) {
-  const std::string text = TRY(ReadFile(path, kMaxItemFileBytes));
-  TRY(CheckTextFile(text, path));
+  const std::string text = TRY(ReadText(path));
   std::size_t number = 1;
   for (std::size_t position = 0; position < text.size(); ++number) {
     const std::string_view line = NextLine(text, position);

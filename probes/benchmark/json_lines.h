@@ -22,6 +22,11 @@ Status ForEachLine(
     const std::string& path,
     const std::function<Status(const JsonValue& object, const std::string& where)>& visit);
 
+// The same for a file that is one JSON array of objects, "path: entry N"; else as ForEachLine.
+Status ForEachObject(
+    const std::string& path,
+    const std::function<Status(const JsonValue& object, const std::string& where)>& visit);
+
 // The first object of the file, to recognise it by.
 Result<JsonDocument> FirstLine(const std::string& path);
 

@@ -7,6 +7,8 @@
 //   `acc` of
 //              truthfulqa_mc2, because lm-eval calls it so
 //   mc1, mc2   the metric of that name of truthfulqa_mc1 (acc) and truthfulqa_mc2 (true_mass)
+//   pct_stereotype, unstereotyped, likelihood_diff   of the pairs of crows_pairs*: is the first
+//              sentence strictly likelier, 1 − that, and by how much either is
 //   log_odds   ln Σ_true exp(ll) − ln Σ_false exp(ll): as true_mass, but not bounded
 #pragma once
 
@@ -25,12 +27,15 @@ struct MetricResult {
   std::vector<double> per_item;  // parallel to TaskPlan::items
 };
 
-// Of any task.
-std::vector<std::string_view> MetricNames();
+// Whether the task's items have one text each instead of choices; its `acc` is the share of texts
+// that the model would have written itself, token by token (lambada_openai).
+bool IsOneTextTask(std::string_view task);
+
 // Of this task, whatever its plan asks for.
 std::vector<std::string_view> MetricNamesOf(std::string_view task);
 
-// The plan's metrics in their order, and log_odds last where the plan does not name it.
+// The plan's metrics in their order, and log_odds last where the plan does not name it and the
+// items have choices.
 // kInvalidData, naming task, item and choice, for shapes that do not match and for a log-likelihood
 // that is not finite; for an unknown metric too.
 Result<std::vector<MetricResult>> ComputeMetrics(const TaskPlan& plan, const TaskScores& scores);

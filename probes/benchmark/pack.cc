@@ -84,7 +84,8 @@ Status CheckItem(const Pack& pack, const PackItem& item, const std::string& wher
   TRY(CheckTexts(item.contexts, "context", where));
   TRY(CheckTexts(item.choices, "choices", where));
   const std::size_t n = item.choices.size();
-  if (n < 2 || n > kMaxChoices) {
+  const bool is_one_text = n == 1 && IsOneTextTask(pack.name);
+  if ((n < 2 && !is_one_text) || n > kMaxChoices) {
     return BadItem(where, fmt::format("{} choices; an item needs two to {}", n, kMaxChoices));
   }
   if (item.contexts.size() != 1 && item.contexts.size() != n) {
@@ -96,7 +97,7 @@ Status CheckItem(const Pack& pack, const PackItem& item, const std::string& wher
   }
   const auto right = static_cast<std::size_t>(std::ranges::count(item.labels, true));
   if (right == 0) return BadItem(where, "no choice is labelled as right");
-  if (right == n) return BadItem(where, "every choice is labelled as right");
+  if (right == n && !is_one_text) return BadItem(where, "every choice is labelled as right");
   for (std::size_t choice = 0; choice < n; ++choice) {
     if (pack.Continuation(item, choice).empty()) {
       return BadItem(where, fmt::format("choice {} is empty, so nothing would be scored", choice));
@@ -119,7 +120,7 @@ Status CheckPack(const Pack& pack, std::string_view source) {
     return BadItem(source, fmt::format("\"{}\" cannot be a task's name", pack.name),
                    "use 1 to 128 characters without blanks, '/' and '.'");
   }
-  const std::vector<std::string_view> known = MetricNames();
+  const std::vector<std::string_view> known = MetricNamesOf(pack.name);
   if (pack.metrics.empty()) return BadItem(source, "the pack names no metric");
   for (const std::string& metric : pack.metrics) {
     if (std::ranges::find(known, metric) == known.end()) {

@@ -25,7 +25,8 @@ struct PackItem {
   std::string id;                     // unique in the pack
   std::string cluster;                // items that are no independent draws share one; empty: none
   std::vector<std::string> contexts;  // one for all choices, or one per choice
-  std::vector<std::string> choices;   // two or more, without the pack's delimiter
+  std::vector<std::string> choices;   // two or more, without the pack's delimiter; one where the
+                                      // task is of texts (IsOneTextTask)
   std::vector<bool> labels;  // parallel to choices: the right ones, at least one and not all
 
   const std::string& ContextOf(std::size_t choice) const {

@@ -82,7 +82,7 @@ Status ReadItems(const std::string& path, Pack& pack) {
     if (!item.id.empty() && !ids.insert(item.id).second) {
       return BadItem(where, fmt::format("the id \"{}\" stands twice", item.id));
     }
-    Pack alone = {.name = "item", .metrics = {"acc"}, .delimiter = pack.delimiter};
+    Pack alone = {.name = pack.name, .metrics = {"acc"}, .delimiter = pack.delimiter};
     alone.items = {item};
     FillItemIds(alone.items);
     TRY(CheckPack(alone, where));

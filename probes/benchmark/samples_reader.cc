@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "probes/benchmark/json_lines.h"
+#include "probes/benchmark/metrics.h"
 #include "probes/benchmark/samples.h"
 #include "probes/benchmark/text.h"
 
@@ -210,12 +211,8 @@ Result<SampleRow> ReadRow(const JsonValue& object, const std::string& where) {
   row.task = TRY(FindString(object, "task", where)).value_or("");
   row.item.cluster = ClusterIn(object);
   TRY(ReadArguments(object, where, row.item));
-  if (row.item.choices.size() < 2) {
-    return BadItem(where,
-                   fmt::format("doc_id {} has {} requests; a multiple-choice item has two or more",
-                               row.item.id, row.item.choices.size()));
-  }
-  row.item.labels = TRY(FindLabels(object, row.item, where));
+  row.item.labels =
+      row.item.choices.size() == 1 ? std::vector{true} : TRY(FindLabels(object, row.item, where));
   if (std::ranges::adjacent_find(row.item.contexts, std::not_equal_to<>()) ==
       row.item.contexts.end()) {
     row.item.contexts.resize(1);
@@ -245,7 +242,10 @@ std::vector<std::string> MetricsFor(const Pack& pack) {
   const auto has_one = [](const PackItem& item) {
     return std::ranges::count(item.labels, true) == 1;
   };
-  if (pack.name == "truthfulqa_mc2") return {"acc"};
+  if (pack.name == "truthfulqa_mc2" || IsOneTextTask(pack.name)) return {"acc"};
+  if (pack.name.starts_with("crows_pairs")) {
+    return {"pct_stereotype", "unstereotyped", "likelihood_diff"};
+  }
   if (!std::ranges::all_of(pack.items, has_one)) return {"true_mass", "acc"};
   const bool shared_context = std::ranges::all_of(
       pack.items, [](const PackItem& item) { return item.contexts.size() == 1; });
@@ -274,6 +274,12 @@ Result<Pack> ReadItems(const std::string& path, std::vector<std::vector<ChoiceSc
     SampleRow row = TRY(ReadRow(object, where));
     if (!filter) filter = row.filter, pack.name = row.task;
     if (row.filter != *filter) return {};
+    const bool is_one_text = IsOneTextTask(row.task.empty() ? TaskIn(path) : row.task);
+    if (row.item.choices.size() < (is_one_text ? 1 : 2)) {
+      return BadItem(
+          where, fmt::format("doc_id {} has {} requests; a multiple-choice item has two or more",
+                             row.item.id, row.item.choices.size()));
+    }
     if (row.task != pack.name) {
       return BadItem(where,
                      fmt::format("a row of task \"{}\" in a file of \"{}\"", row.task, pack.name),

@@ -30,6 +30,27 @@ constexpr KindRow kKinds[] = {
     {"winogrande", 1, true, 5, BuildWinogrande},
     {"piqa", 2, true, {}, BuildPiqa},
     {"mmlu", 1, true, 5, BuildMmlu},
+    {"sciq", 1, true, {}, BuildSciq},
+    {"logiqa", 1, true, {}, BuildLogiqa},
+    {"wsc", 1, true, {}, BuildWsc},
+    {"crows_pairs_english", 1, false, {}, BuildCrowsPairsEnglish},
+    {"crows_pairs_french", 1, false, {}, BuildCrowsPairsFrench},
+    {"gpqa_diamond", 1, false, {}, BuildGpqaDiamond},
+    {"lambada_openai", 1, false, {}, BuildLambadaOpenai},
+};
+
+// Benchmarks that are graded on what a model writes, which nothing here can do.
+struct RefusedRow {
+  std::string_view kind, missing;
+};
+constexpr RefusedRow kRefused[] = {
+    {"ifeval", "generated text, and the checks of its verifiable instructions"},
+    {"swe_bench_verified", "an agent that edits repositories, and runs of their tests"},
+    {"hle", "generated answers, and a model that judges them"},
+    {"truthfulqa_gen", "generated answers, and a model that judges them"},
+    {"gsm8k", "generated text, and the comparison of its last number"},
+    {"humaneval", "generated code, and runs of its tests"},
+    {"math", "generated text, and the comparison of formulas"},
 };
 
 std::vector<std::string> Split(std::string_view text, char separator) {
@@ -102,6 +123,16 @@ std::vector<std::string_view> PackKinds() {
 Result<std::vector<Pack>> BuildPacks(std::string_view kind, std::span<const std::string> paths,
                                      const BuildOptions& options) {
   const auto row = std::ranges::find(kKinds, kind, &KindRow::kind);
+  const auto refused = std::ranges::find(kRefused, kind, &RefusedRow::kind);
+  if (refused != std::end(kRefused)) {
+    return Fail(
+        ErrorKind::kUnsupported,
+        fmt::format("{} is graded on what a model writes, and couplingd scores choices that "
+                    "are given; missing: {}",
+                    kind, refused->missing),
+        "score it elsewhere and import the results: couplingctl import lm-eval, or import "
+        "csv");
+  }
   if (row == std::end(kKinds)) {
     return Fail(ErrorKind::kUsage, fmt::format("\"{}\" is no kind of benchmark", kind),
                 fmt::format("kinds are {}", fmt::join(PackKinds(), ", ")));

@@ -20,12 +20,27 @@ std::string_view StripRight(std::string_view text) {
   return text.substr(0, end);
 }
 
-std::string_view Strip(std::string_view text) {
+std::string_view StripLeft(std::string_view text) {
   std::size_t begin = 0;
   for (std::size_t position = 0; position < text.size(); begin = position) {
     if (!IsPythonSpace(NextCodePoint(text, position))) break;
   }
-  return StripRight(text.substr(begin));
+  return text.substr(begin);
+}
+
+std::string_view Strip(std::string_view text) { return StripRight(StripLeft(text)); }
+
+std::vector<std::string> SplitWords(std::string_view text) {
+  std::vector<std::string> words;
+  bool in_word = false;
+  for (std::size_t position = 0; position < text.size();) {
+    const std::size_t begin = position;
+    const bool is_space = IsPythonSpace(NextCodePoint(text, position));
+    if (!is_space && !in_word) words.emplace_back();
+    if (!is_space) words.back() += text.substr(begin, position - begin);
+    in_word = !is_space;
+  }
+  return words;
 }
 
 std::string Capitalize(std::string_view text) {
@@ -50,6 +65,12 @@ std::string Capitalize(std::string_view text) {
 std::size_t CountCodePoints(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string_view DropCodePoints(std::string_view text, std::size_t n) {
+  std::size_t position = 0;
+  for (; n > 0 && position < text.size(); --n) NextCodePoint(text, position);
+  return text.substr(position);
 }
 
 std::string ReplaceAll(std::string_view text, std::string_view from, std::string_view to) {
