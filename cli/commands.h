@@ -38,7 +38,8 @@ void AddReplayVerb(CLI::App& alerts, CommandContext& context);  // alerts replay
 void AddImportLoss(CLI::App& import, CommandContext& context);  // import loss
 void AddWriteVerbs(CLI::App& app, CommandContext& context);     // import notify retry
 void AddConfigVerbs(CLI::App& app, CommandContext& context);    // check-config init
-void AddPackVerbs(CLI::App& app, CommandContext& context);      // pack build|check
+void AddPackVerbs(CLI::App& app, CommandContext& context);      // pack build|show|check|list
+void AddPackShow(CLI::App& packs, CommandContext& context);     // pack show
 void AddCompareVerb(CLI::App& app, CommandContext& context);    // compare
 void AddRescoreVerb(CLI::App& app, CommandContext& context);    // rescore
 void AddEvaluateVerb(CLI::App& app, CommandContext& context);   // evaluate

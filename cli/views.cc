@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "cli/cells.h"
 #include "cli/columns.h"
+#include "cli/pack_rows.h"
 #include "cli/screen_text.h"
 #include "records/metric_names.h"
 
@@ -329,6 +330,7 @@ const View* FindView(std::string_view verb) {
   static const std::vector<View> views = [] {
     std::vector<View> all = MakeViews();
     std::ranges::move(AlertViews(), std::back_inserter(all));
+    all.push_back(PackView());
     return all;
   }();
   const auto found = std::ranges::find(views, verb, &View::verb);
