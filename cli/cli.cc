@@ -105,6 +105,7 @@ int RunCli(const std::vector<std::string>& arguments, const CliServices& service
   AddCompareVerb(app, context);
   AddRescoreVerb(app, context);
   AddEvaluateVerb(app, context);
+  AddVerifyVerb(app, context);
   AddInternalsVerb(app, context);
   AddSteerVerb(app, context);
   AddPackVerbs(app, context);

@@ -42,6 +42,7 @@ void AddPackVerbs(CLI::App& app, CommandContext& context);      // pack build|sh
 void AddPackShow(CLI::App& packs, CommandContext& context);     // pack show
 void AddCompareVerb(CLI::App& app, CommandContext& context);    // compare
 void AddRescoreVerb(CLI::App& app, CommandContext& context);    // rescore
+void AddVerifyVerb(CLI::App& app, CommandContext& context);     // verify
 void AddEvaluateVerb(CLI::App& app, CommandContext& context);   // evaluate
 void AddPanelVerbs(CLI::App& app, CommandContext& context);     // panel reproduce
 void AddFrontierVerb(CLI::App& app, CommandContext& context);   // frontier

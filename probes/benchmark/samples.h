@@ -28,6 +28,9 @@ struct SampledTask {
   TaskScores scores;
 };
 Result<SampledTask> ReadSampleScores(const std::string& path);
+// The rows of one task of a file that may hold several, as `evaluate --samples` writes it;
+// kNotFound where it has none. Rows that name no task are of any.
+Result<SampledTask> ReadSampleScores(const std::string& path, const std::string& task);
 
 // One line per item in the same shape, with "task" besides: doc_id, doc, target, arguments, resps,
 // filtered_resps, filter, metrics, doc_hash, prompt_hash, target_hash (SHA-256), and one key per

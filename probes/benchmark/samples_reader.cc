@@ -265,12 +265,16 @@ void DropFewClusters(std::vector<PackItem>& items) {
   for (PackItem& item : items) item.cluster.clear();
 }
 
-// `scores` is filled in parallel where it is asked for.
-Result<Pack> ReadItems(const std::string& path, std::vector<std::vector<ChoiceScore>>* scores) {
+// `scores` is filled in parallel where it is asked for; rows of other tasks than `task` are passed
+// over where one is named.
+Result<Pack> ReadItems(const std::string& path, std::vector<std::vector<ChoiceScore>>* scores,
+                       const std::string& task = "") {
   Pack pack = {.version = "samples", .delimiter = " ", .sources = {BaseName(path)}};
   std::optional<std::string> filter;
   std::set<std::string> ids;
   TRY(ForEachLine(path, [&](const JsonValue& object, const std::string& where) -> Status {
+    const auto row_task = TRY(FindString(object, "task", where));
+    if (!task.empty() && row_task && *row_task != task) return {};
     SampleRow row = TRY(ReadRow(object, where));
     if (!filter) filter = row.filter, pack.name = row.task;
     if (row.filter != *filter) return {};
@@ -293,6 +297,9 @@ Result<Pack> ReadItems(const std::string& path, std::vector<std::vector<ChoiceSc
     pack.items.push_back(std::move(row.item));
     return {};
   }));
+  if (pack.items.empty()) {
+    return Fail(ErrorKind::kNotFound, fmt::format("{}: no row of task \"{}\"", path, task));
+  }
   const auto is_spaced = [](const PackItem& item) {
     return std::ranges::all_of(item.choices,
                                [](const std::string& c) { return c.starts_with(' '); });
@@ -315,9 +322,11 @@ Result<Pack> ReadItems(const std::string& path, std::vector<std::vector<ChoiceSc
 
 Result<Pack> ReadSamples(const std::string& path) { return ReadItems(path, nullptr); }
 
-Result<SampledTask> ReadSampleScores(const std::string& path) {
+Result<SampledTask> ReadSampleScores(const std::string& path) { return ReadSampleScores(path, ""); }
+
+Result<SampledTask> ReadSampleScores(const std::string& path, const std::string& name) {
   std::vector<std::vector<ChoiceScore>> scores;
-  SampledTask task{.pack = TRY(ReadItems(path, &scores))};
+  SampledTask task{.pack = TRY(ReadItems(path, &scores, name))};
   std::vector<std::size_t> order(task.pack.items.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::sort(order, {}, [&](std::size_t i) {
