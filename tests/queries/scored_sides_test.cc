@@ -91,8 +91,10 @@ TEST_F(ScoredSides, OfARunNeedThePackThatItWasScoredWith) {
   for (ItemInfo& item : plan.items) {
     for (ChoiceInfo& choice : item.choices) choice.tokens = 3;
   }
-  ImportedResult result{
-      .run = {.name = "web", .family = "web"}, .checkpoint = "/c/step5", .step = 5};
+  ImportedResult result;
+  result.run = {.name = "web", .family = "web"};
+  result.checkpoint = "/c/step5";
+  result.step = 5;
   result.evaluation = {.key = "k", .series_key = "s", .pack = "arc_easy"};
   result.evaluation.pack_hash = PackHash(file.pack);
   result.evaluation.dtype = "bf16";
