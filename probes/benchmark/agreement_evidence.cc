@@ -87,7 +87,7 @@ Result<EvidenceFinder::Maybe> EvidenceFinder::FromTokens(const ComparedChoice& c
     return tokenizer_found(fmt::format("their {} is token {}, ours {}", special.text, special.id,
                                        id ? fmt::format("is token {}", *id) : "does not exist"));
   }
-  if (!theirs_.tokenizer) return Maybe();
+  if (!theirs_.tokenizer || theirs_.tokenizer->hash() == ours_.tokenizer->hash()) return Maybe();
   const auto ours = TRY(Encode(*ours_.tokenizer, choice, BosMode::kFalse));
   const auto theirs = TRY(Encode(*theirs_.tokenizer, choice, BosMode::kFalse));
   if (ours.size() != theirs.size()) {
@@ -141,10 +141,12 @@ Result<EvidenceFinder::Maybe> EvidenceFinder::FromBos(const ComparedChoice& choi
   if (!ours_.tokenizer) return Maybe();
   const auto encode = [&](BosMode bos) { return Encode(*ours_.tokenizer, choice, bos); };
   if (!ours_.bos || !theirs_.bos) {
-    const bool matters =
-        TRY(encode(BosMode::kAuto)) != TRY(encode(BosMode::kFalse)) ||
-        (ours_.tokenizer->bos_id() && TRY(encode(BosMode::kTrue)) != TRY(encode(BosMode::kFalse)));
-    if (matters) {
+    if (!bos_matters_) {
+      const auto without = TRY(encode(BosMode::kFalse));
+      bos_matters_ = TRY(encode(BosMode::kAuto)) != without ||
+                     (ours_.tokenizer->bos_id() && TRY(encode(BosMode::kTrue)) != without);
+    }
+    if (*bos_matters_) {
       open_.insert(
           "whether each side put BOS first (--bos, --their-bos: lm-eval's add_bos_token), or the "
           "same comparison with an evaluation under the other --bos");

@@ -58,11 +58,12 @@ class EvidenceFinder {
   const ScoredSide& ours_;
   const ScoredSide& theirs_;
   const std::vector<ComparedChoice>& choices_;
-  std::string our_dtype_, their_dtype_;   // known, or seen in the numbers
-  bool small_and_balanced_ = false;       // what differs although its text is the same
-  std::optional<bool> only_long_differ_;  // computed when first asked for
-  std::set<std::string> open_;            // of the choice that is looked at
-  std::set<std::string> would_decide_;    // of all that stayed unknown
+  std::string our_dtype_, their_dtype_;  // known, or seen in the numbers
+  bool small_and_balanced_ = false;      // what differs although its text is the same
+  std::optional<bool> bos_matters_;      // the next two are computed when first asked for
+  std::optional<bool> only_long_differ_;
+  std::set<std::string> open_;          // of the choice that is looked at
+  std::set<std::string> would_decide_;  // of all that stayed unknown
 };
 
 }  // namespace couplingd
