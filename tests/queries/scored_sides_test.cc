@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "history/score_file.h"
+#include "probes/benchmark/metrics.h"
 #include "probes/benchmark/requests.h"
 #include "queries/import.h"
 
@@ -100,6 +101,8 @@ TEST_F(ScoredSides, OfARunNeedThePackThatItWasScoredWith) {
   result.evaluation.dtype = "bf16";
   result.evaluation.plan_hash = *WritePlanFile(folder, plan);
   result.evaluation.scores_hash = *WriteScoreFile(folder, file.scores, result.evaluation.plan_hash);
+  const auto metrics = ComputeMetrics(plan, file.scores);
+  for (const MetricResult& metric : *metrics) result.evaluation.scores.push_back(metric.score);
   ASSERT_TRUE(RecordImport(*writer, clock, {result}));
   HistoryReader& history = writer->reader();
   const auto side = SideOfRun(history, "web", std::nullopt, file.pack);

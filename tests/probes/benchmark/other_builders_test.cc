@@ -45,7 +45,7 @@ TEST_F(OtherBuilders, WscSetsSpansOfTheOriginalRight) {
   const std::string expected =
       "Passage: The red cat saw Ann. *it* didn't run (far) away\nQuestion: In the passage above, "
       "does the pronoun \"*it*\" refer to \"*The red cat*\"?\nAnswer:";
-  for (const std::string& noun : {"The red cat", "the red cat.", "the\\nred cat"}) {
+  for (const std::string noun : {"The red cat", "the red cat.", "the\\nred cat"}) {
     const Pack pack = One("wsc", File("val.jsonl", line(noun, "It.")));
     EXPECT_EQ(pack.items[0].contexts[0], expected) << noun;
     EXPECT_THAT(pack.items[0].labels, ElementsAre(false, true));
