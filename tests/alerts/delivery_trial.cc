@@ -14,6 +14,7 @@
 #include "alerts/lifecycle.h"
 #include "alerts/notify.h"
 #include "alerts/store_gateway.h"
+#include "tests/alerts/trial_world.h"
 #include "tests/history/fault_disk.h"
 
 namespace couplingd::testing {
@@ -24,16 +25,6 @@ using namespace std::chrono_literals;
 
 constexpr int kSteps = 70;
 constexpr UnixMillis kBegin = 1795442700000;
-
-// What may hold of the two runs.
-struct Condition {
-  std::string rule, run, subject;
-  bool holds = false;
-};
-
-std::string KeyOf(const Condition& condition) {
-  return AlertKey(condition.rule, condition.run, condition.subject);
-}
 
 class Trial {
  public:
@@ -360,31 +351,8 @@ class Trial {
   }
 
   FinalState ReadEnd() {
-    FinalState end;
-    std::set<std::string> overdue;  // runs whose other alerts are inhibited
-    for (const Condition& condition : world_) {
-      if (condition.rule == "checkpoint_overdue" && condition.holds) overdue.insert(condition.run);
-    }
     const auto alerts = writer_->reader().Alerts({});
-    if (!alerts) return end;
-    std::set<std::string> firing;
-    for (const Alert& alert : *alerts) {
-      const bool fires = alert.state == AlertState::kFiring;
-      if (fires) firing.insert(alert.key);
-      end.alerts.push_back({alert.key, alert.sequence, fires});
-    }
-    for (const Condition& condition : world_) {
-      const std::string key = KeyOf(condition);
-      figures_.lost_firing += condition.holds && !firing.contains(key);
-      figures_.lost_resolved += !condition.holds && firing.contains(key);
-      const bool is_critical = condition.rule == "checkpoint_overdue";
-      const bool is_held =
-          !is_critical && !config_.inhibitions.empty() && overdue.contains(condition.run);
-      if (!condition.holds || is_held) continue;
-      end.must_know.insert({"ops", key});
-      if (is_critical) end.must_know.insert({"pager", key});
-    }
-    return end;
+    return alerts ? EndOf(world_, *alerts, !config_.inhibitions.empty(), figures_) : FinalState();
   }
 
   const TrialOptions options_;
