@@ -1,5 +1,6 @@
 #include "probes/model/batched_attention.h"
 
+#include <ATen/ops/_scaled_dot_product_efficient_attention.h>
 #include <ATen/ops/_softmax.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <tuple>
 
 namespace couplingd {
 namespace {
@@ -14,6 +16,11 @@ namespace {
 // Pairs of a row and a key in one batch, and scores that exist at once.
 constexpr std::int64_t kPairs = std::int64_t{1} << 22;
 constexpr std::int64_t kScores = std::int64_t{1} << 25;
+
+constexpr double kHidden = -std::numeric_limits<double>::infinity();
+constexpr std::int64_t kAligned = 8;  // elements, of what libtorch's kernel loads at once
+
+std::int64_t RoundedUp(std::int64_t keys) { return (keys + kAligned - 1) / kAligned * kAligned; }
 
 // Tiles whose sizes differ more are not filled up to one another.
 bool IsNear(std::int64_t keys, std::int64_t most) {
@@ -72,7 +79,7 @@ BatchedAttention::BatchedAttention(const ForwardPlan& plan, const std::vector<At
 BatchedAttention::Batch BatchedAttention::MakeBatch(
     std::span<const AttentionTile* const> tiles,
     const std::map<std::int32_t, std::int64_t>& first_of) const {
-  Batch batch{.tiles = std::ssize(tiles), .keys = tiles.front()->key_count};
+  Batch batch{.tiles = std::ssize(tiles), .keys = RoundedUp(tiles.front()->key_count)};
   for (const AttentionTile* tile : tiles)
     batch.rows = std::max(batch.rows, tile->end - tile->begin);
   const std::int64_t beyond = positions_.of_rows.size(0);
@@ -109,17 +116,25 @@ BatchedAttention::Batch BatchedAttention::MakeBatch(
   batch.from_rows = factory_.Indices(from_rows);
   batch.to_rows = factory_.Indices(to_rows);
   batch.key_rows = factory_.Indices(key_rows);
-  batch.hidden = factory_.Flags(hidden, {batch.tiles, 1, batch.rows, batch.keys});
+  const std::int64_t shape[] = {batch.tiles, 1, batch.rows, batch.keys};
+  batch.hidden = factory_.Flags(hidden, shape);
+  if (factory_.device().is_cuda() && factory_.dtype() != at::kFloat) {
+    batch.bias = factory_.Empty(shape).zero_().masked_fill_(batch.hidden, kHidden);
+  }
   return batch;
 }
 
 at::Tensor BatchedAttention::WithKept(Part part, const KeysValues& own,
                                       const std::map<std::int32_t, KeysValues>& kept) const {
-  std::vector<at::Tensor> parts = {(own.*part).permute({1, 0, 2})};
-  for (const std::int32_t segment : kept_) {
-    parts.push_back((kept.at(segment).*part).permute({1, 0, 2}));
-  }
-  return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
+  if (kept_.empty()) return own.*part;
+  std::vector<at::Tensor> parts = {own.*part};
+  for (const std::int32_t segment : kept_) parts.push_back(kept.at(segment).*part);
+  return at::cat(parts);
+}
+
+bool BatchedAttention::CanFuse(const at::Tensor& query, const AttentionRule& rule) const {
+  return query.is_cuda() && query.scalar_type() != at::kFloat && query.size(2) % kAligned == 0 &&
+         rule.IsPlain(positions_.longest);
 }
 
 at::Tensor BatchedAttention::Attend(const at::Tensor& query, const KeysValues& own,
@@ -127,11 +142,19 @@ at::Tensor BatchedAttention::Attend(const at::Tensor& query, const KeysValues& o
                                     const AttentionRule& rule) const {
   const std::int64_t rows = query.size(0), kv_heads = own.keys.size(1);
   const std::int64_t group = query.size(1) / kv_heads;
-  const at::Tensor grouped =
-      query.mul(rule.scale).unflatten(1, {kv_heads, group}).permute({1, 2, 0, 3});
   const at::Tensor keys = WithKept(&KeysValues::keys, own, kept);
   const at::Tensor values = WithKept(&KeysValues::values, own, kept);
   const at::Tensor output = factory_.Empty({rows + 1, kv_heads, group, query.size(2)});
+  if (CanFuse(query, rule)) {
+    const at::Tensor grouped = query.unflatten(1, {kv_heads, group});
+    for (const Batch& batch : batches_) {
+      output.index_copy_(0, batch.to_rows, AttendFused(batch, grouped, keys, values, rule.scale));
+    }
+    return output.narrow(0, 0, rows).view({rows, -1});
+  }
+  const at::Tensor grouped =
+      query.mul(rule.scale).unflatten(1, {kv_heads, group}).permute({1, 2, 0, 3});
+  const at::Tensor keys_of_heads = keys.transpose(0, 1), values_of_heads = values.transpose(0, 1);
   for (const Batch& batch : batches_) {
     const std::int64_t scores = batch.tiles * batch.rows * batch.keys * group;
     const std::int64_t step = std::clamp<std::int64_t>(kScores / scores, 1, kv_heads);
@@ -139,15 +162,40 @@ at::Tensor BatchedAttention::Attend(const at::Tensor& query, const KeysValues& o
       const std::int64_t heads = std::min(step, kv_heads - first);
       output.narrow(1, first, heads)
           .index_copy_(0, batch.to_rows,
-                       AttendBatch(batch, grouped.narrow(0, first, heads),
-                                   keys.narrow(0, first, heads), values.narrow(0, first, heads),
+                       AttendHeads(batch, grouped.narrow(0, first, heads),
+                                   keys_of_heads.narrow(0, first, heads),
+                                   values_of_heads.narrow(0, first, heads),
                                    rule.OfHeads(first * group, heads * group)));
     }
   }
   return output.narrow(0, 0, rows).view({rows, -1});
 }
 
-at::Tensor BatchedAttention::AttendBatch(const Batch& batch, const at::Tensor& query,
+at::Tensor BatchedAttention::AttendFused(const Batch& batch, const at::Tensor& query,
+                                         const at::Tensor& keys, const at::Tensor& values,
+                                         double scale) const {
+  const std::int64_t tiles = batch.tiles, kv_heads = query.size(1), group = query.size(2);
+  const auto of_tiles = [&](const at::Tensor& part) {
+    return part.index_select(0, batch.key_rows)
+        .view({tiles, batch.keys, kv_heads, -1})
+        .transpose(1, 2);
+  };
+  const at::Tensor queries = query.index_select(0, batch.from_rows)
+                                 .view({tiles, batch.rows, kv_heads, group, -1})
+                                 .permute({0, 2, 3, 1, 4})
+                                 .reshape({tiles, kv_heads, group * batch.rows, -1});
+  const at::Tensor bias = batch.bias.expand({-1, group, -1, -1})
+                              .reshape({tiles, 1, group * batch.rows, batch.keys})
+                              .expand({-1, kv_heads, -1, -1});
+  const at::Tensor output = std::get<0>(at::_scaled_dot_product_efficient_attention(
+      queries, of_tiles(keys), of_tiles(values), bias, /*compute_log_sumexp=*/false,
+      /*dropout_p=*/0, /*is_causal=*/false, scale));
+  return output.unflatten(2, {group, batch.rows})
+      .permute({0, 3, 1, 2, 4})
+      .reshape({tiles * batch.rows, kv_heads, group, -1});
+}
+
+at::Tensor BatchedAttention::AttendHeads(const Batch& batch, const at::Tensor& query,
                                          const at::Tensor& keys, const at::Tensor& values,
                                          const AttentionRule& rule) const {
   const std::int64_t heads = query.size(0), group = query.size(1), tiles = batch.tiles;
@@ -165,7 +213,7 @@ at::Tensor BatchedAttention::AttendBatch(const Batch& batch, const at::Tensor& q
     ApplyRule(rule, positions_.of_rows.index_select(0, batch.from_rows).view({tiles, -1}),
               all_positions_.index_select(0, batch.key_rows).view({tiles, -1}), of_heads);
   }
-  scores.masked_fill_(batch.hidden, -std::numeric_limits<double>::infinity());
+  scores.masked_fill_(batch.hidden, kHidden);
   const at::Tensor weights = at::_softmax(scores, -1, /*half_to_float=*/false)
                                  .to(values.scalar_type())
                                  .view({heads * tiles, group * batch.rows, batch.keys});

@@ -115,6 +115,8 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan
                                   element * 2 * (kCudaScores / (kAttentionRows * group)) * head_dim;
     const std::int64_t attention = gathered + kCudaScores * (2 * 4 + 2 * element);
     estimate.workspace = std::max(mlp_rows, attention) + 2 * element * kCudaLogits;
+    // What libtorch's allocator has reserved in blocks that do not fit the next tensor.
+    estimate.workspace += (estimate.workspace + estimate.activations) / 8;
     estimate.runtime = kCudaContext;
     return estimate;
   }

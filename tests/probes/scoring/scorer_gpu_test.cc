@@ -52,6 +52,25 @@ TEST_P(EveryFamilyOnCuda, IsScoredAsOnTheCpu) {
   }
 }
 
+TEST_P(EveryFamilyOnCuda, IsScoredInHalfPrecisionNearlyAsOnTheCpu) {
+  const auto requests = TreeOfRequests(3, kVocabulary);
+  const auto expected = ScoresOf(*LoadFixture(GetParam()).decoder, requests, 4096);
+  for (const auto& [type, tolerance] : {std::pair{"fp16", 0.04}, {"bf16", 0.15}}) {
+    const auto place = CudaPlace(type);
+    if (!place) GTEST_SKIP() << place.error().Text();
+    const LoadedDecoder there = LoadFixture(GetParam(), *place);
+    for (const int budget : {40, 4096}) {
+      const auto scores = ScoresOf(*there.decoder, requests, budget);
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        const double tokens =
+            static_cast<double>(requests[i].tokens.size()) - requests[i].scored_from;
+        EXPECT_NEAR(scores[i].log_likelihood, expected[i].log_likelihood, tolerance * tokens)
+            << type;
+      }
+    }
+  }
+}
+
 class EveryTypeOnCuda : public testing::TestWithParam<std::string> {};
 
 INSTANTIATE_TEST_SUITE_P(Scorer, EveryTypeOnCuda, testing::Values("fp32", "bf16", "fp16"),
