@@ -285,8 +285,11 @@ def run_llama(llama, model, tasks, work, threads):
         path = work / f"{task}.bin"
         multiple_choice_file(path, items)
         command = [llama / "bin" / "llama-perplexity", "-m", weights, "--multiple-choice", "-bf", path]
-        command += ["-c", "2048", "-b", "2048", "-ub", "2048", "-t", str(threads), "-tb", str(threads)]
-        seconds += Timed(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wall
+        command += ["-c", "64", "-np", "64", "-b", "4096", "-ub", "512", "-t", str(threads), "-tb", str(threads)]
+        timed = Timed(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if b"Final result" not in timed.out:
+            sys.exit(f"speed: llama-perplexity gave no result for {task}: {timed.out.decode(errors='replace')[-400:]}")
+        seconds += timed.wall
     return seconds
 
 
