@@ -200,9 +200,8 @@ def demo_vocabulary(spec):
     return {t: i for i, t in enumerate(tokens)}, []
 
 
-def build(name, texts, size):
-    """The tokenizer.json of one kind, as a dictionary."""
-    spec = KINDS[name]
+def build(spec, texts, size):
+    """The tokenizer.json of one of KINDS, as a dictionary."""
     vocabulary, merges = demo_vocabulary(spec) if spec.get("untrained") else trained_vocabulary(spec, texts, size)
     if not spec.get("merge_pairs") and all(" " not in t for pair in merges for t in pair):
         merges = [" ".join(pair) for pair in merges]
@@ -363,7 +362,7 @@ def main():
     dump = lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n"
     (DATA / "texts.json").write_text(json.dumps(texts, ensure_ascii=True, indent=0) + "\n")
     for name in KINDS:
-        file = build(name, training, size=620 if KINDS[name].get("bytes") else 520)
+        file = build(KINDS[name], training, size=620 if KINDS[name].get("bytes") else 520)
         directory = DATA / name
         directory.mkdir(exist_ok=True)
         (directory / "tokenizer.json").write_text(

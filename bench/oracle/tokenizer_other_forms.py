@@ -85,7 +85,7 @@ def as_json(value):
 
 def words_of(kind, texts, config):
     """The kind as vocab.json and merges.txt, and what AutoTokenizer makes of them."""
-    file = fixtures.build(kind, texts, 520)
+    file = fixtures.build(fixtures.KINDS[kind], texts, 520)
     vocabulary = file["model"]["vocab"]
     merges = [m if isinstance(m, str) else " ".join(m) for m in file["model"]["merges"]]
     config = dict(config, added_tokens_decoder={

@@ -1,11 +1,12 @@
-"""Compares the project's tokenizer with Hugging Face `tokenizers` on megabytes of mixed text.
+"""Compares the project's tokenizers with the libraries that define them on megabytes of mixed text, in one thread each.
 
-    python bench/oracle/tokenizer_parity.py BUILD_DIR/tests/tokenize_file [--real DIR ...] [--bytes N]
+  tokenizer_parity.py --program FILE --packages DIR --sources DIR --site DIR --work DIR [--bytes N] [NAME ...]
 
-The text is made of Python's standard library, the licences of the system, this project, and generated scripts,
-emoji, numbers and blanks (seeded; only code points that Unicode 14 assigns). Every kind of
-tokenizer_fixtures.py is trained on a part of it, each --real directory holds a tokenizer.json of its own.
-Prints one line per kind; exits 1 where a single document differs. Both sides encode in one thread.
+Published tokenizers (tokenizer_real.py), then vocabularies trained for every family's pipeline (tokenizer_families.py); one
+line each. The reference is Hugging Face `tokenizers` for a tokenizer.json, transformers' AutoTokenizer for vocab.json with
+merges.txt, SentencePiece for a tokenizer.model. Then texts of a megabyte that no pre-tokenizer cuts. Ends with 1 where a
+document differs or such a text takes a second. Of the cuts of a Unigram model that have the same score, releases of
+SentencePiece choose different ones: a document that differs by such a choice alone is counted apart.
 """
 
 import argparse
@@ -13,185 +14,229 @@ import json
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
-import sysconfig
-import tempfile
 import time
-import unicodedata
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import numpy  # noqa: E402
+import sentencepiece  # noqa: E402
+import transformers  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
+import tokenizer_families as families  # noqa: E402
 import tokenizer_fixtures as fixtures  # noqa: E402
+import tokenizer_real as real  # noqa: E402
+import tokenizer_texts as mixed_texts  # noqa: E402
 
-SCRIPTS = {
-    "latin": [(0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F)],
-    "greek": [(0x370, 0x3FF), (0x1F00, 0x1FFF)],
-    "cyrillic": [(0x400, 0x4FF)],
-    "hebrew": [(0x591, 0x5F4)],
-    "arabic": [(0x600, 0x6FF)],
-    "devanagari": [(0x900, 0x97F)],
-    "thai": [(0xE01, 0xE5B)],
-    "han": [(0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x203FF)],
-    "kana": [(0x3041, 0x3096), (0x30A1, 0x30FF), (0xFF66, 0xFF9F)],
-    "hangul": [(0xAC00, 0xD7A3), (0x1100, 0x11FF)],
-    "symbols": [(0x2000, 0x2BFF), (0x1D400, 0x1D7FF), (0xFF01, 0xFF60)],
-    "marks": [(0x300, 0x36F), (0x61, 0x7A)],
-    "anything": [(0x80, 0xD7FF), (0xE000, 0x1FAFF), (0xE0001, 0xE01EF)],
-}
-EMOJI = [chr(c) for c in list(range(0x1F300, 0x1F650)) + list(range(0x1F900, 0x1F9FF)) + [0x2764, 0x263A]]
-JOINERS = ["\u200d", "\ufe0f", "\U0001f3fb", "\U0001f3fd", "\U0001f3ff", "\u20e3", ""]
-BLANKS = list(fixtures.UNICODE_SPACES) + ["  ", "   ", "\r\n", "\n\n", "\t\t", " \n", "\u200b", "\u180e", "\ufeff"]
-PUNCTUATION = list("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~") + ["...", "—", "«", "»", "、", "。", "'s", "'LL", "'ſ"]
+BATCH = 200  # documents; their encodings are large
+SAME_SCORE = 1e-5  # of the score: what sums of 32-bit floats leave
+ONE_PIECE = ("llama-spm", "gemma-4", "llama2")  # nothing cuts their texts
+ONE_PIECE_BYTES, ONE_PIECE_SECONDS = 1_000_000, 1.0
 
 
-def is_usable(code):
-    return code != 0 and not 0xD800 <= code < 0xE000 and unicodedata.category(chr(code)) != "Cn"
+class LibraryTokenizer:
+    """tokenizer.json, or vocab.json with merges.txt as transformers reads them."""
+
+    are_tied = staticmethod(lambda left, right: False)
+
+    def __init__(self, directory):
+        if (directory / "tokenizer.json").exists():
+            self.backend = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        else:
+            self.backend = transformers.AutoTokenizer.from_pretrained(directory).backend_tokenizer
+        self.backend.no_truncation()
+        self.backend.no_padding()
+
+    def encode(self, documents):
+        return [e.ids for e in self.backend.encode_batch_fast(documents, add_special_tokens=True)]
 
 
-def read_files(patterns, limit):
-    texts, size = [], 0
-    for root, pattern in patterns:
-        for path in sorted(pathlib.Path(root).glob(pattern)):
-            try:
-                text = path.read_text(encoding="utf-8")
-            except (UnicodeDecodeError, OSError):
-                continue
-            text = "".join(c for c in text.replace("\0", "") if is_usable(ord(c)))
-            texts.append(text[:60_000])
-            size += len(texts[-1])
-            if size > limit:
-                return texts
-    return texts
+class SentencePieceTokenizer:
+    """tokenizer.model: control tokens are cut out of the text first, as transformers does."""
+
+    def __init__(self, directory):
+        self.model = sentencepiece.SentencePieceProcessor(model_file=str(directory / "tokenizer.model"))
+        every = range(self.model.get_piece_size())
+        self.control = {self.model.id_to_piece(i): i for i in every if self.model.is_control(i)}
+        self.pattern = re.compile("(" + "|".join(map(re.escape, sorted(self.control, key=len, reverse=True))) + ")")
+
+    def encode(self, documents):
+        return [self.encode_one(document) for document in documents]
+
+    def are_tied(self, left, right):
+        """Whether both are cuts of the same text with the same score."""
+        if self.model.decode(left.tolist()) != self.model.decode(right.tolist()):
+            return False
+        scores = [sum(self.model.get_score(int(i)) for i in ids) for ids in (left, right)]
+        return abs(scores[0] - scores[1]) <= SAME_SCORE * abs(scores[0])
+
+    def encode_one(self, document):
+        ids = [self.model.bos_id()] if self.model.bos_id() >= 0 else []
+        for part in self.pattern.split(document):
+            if part in self.control:
+                ids.append(self.control[part])
+            elif part:
+                ids += self.model.encode(part)
+        return ids
 
 
-def generated_word(rng, letters):
-    kind = rng.random()
-    if kind < 0.08:
-        return str(rng.randrange(10 ** rng.randrange(1, 12)))
-    if kind < 0.13:
-        return "".join(rng.choice(EMOJI) + rng.choice(JOINERS) for _ in range(rng.randrange(1, 5)))
-    if kind < 0.25:
-        return "".join(rng.choice(PUNCTUATION) for _ in range(rng.randrange(1, 4)))
-    return "".join(rng.choice(letters) for _ in range(rng.randrange(1, 9)))
+def reference_of(directory):
+    return SentencePieceTokenizer(directory) if (directory / "tokenizer.model").exists() else LibraryTokenizer(directory)
 
 
-def generated_texts(rng, per_script):
-    texts = []
-    for name, blocks in SCRIPTS.items():
-        letters = [chr(c) for first, last in blocks for c in range(first, last + 1) if is_usable(c)]
-        size = 0
-        while size < per_script:
-            words = []
-            for _ in range(rng.randrange(1, 120)):
-                words.append(generated_word(rng, letters))
-                words.append(rng.choice(BLANKS) if rng.random() < 0.15 else " " if name not in ("han", "kana") else "")
-            text = "".join(words)
-            if rng.random() < 0.3:
-                text = unicodedata.normalize("NFD", text)
-            texts.append(text)
-            size += len(text.encode())
-    return texts
+def encode_there(tokenizer, documents):
+    ids, seconds = [], 0.0
+    for at in range(0, len(documents), BATCH):
+        batch = documents[at:at + BATCH]
+        start = time.perf_counter()
+        encoded = tokenizer.encode(batch)
+        seconds += time.perf_counter() - start
+        ids += [numpy.array(e, dtype=numpy.int32) for e in encoded]
+    return ids, seconds
 
 
-def with_special_tokens(rng, texts, spelled):
-    out = []
-    for text in texts:
-        if rng.random() < 0.2:
-            for _ in range(rng.randrange(1, 4)):
-                at = rng.randrange(len(text) + 1)
-                text = text[:at] + rng.choice(spelled) + text[at:]
-        out.append(text)
-    return out
+def write_documents(path, documents):
+    encoded = [document.encode() for document in documents]
+    path.write_bytes(b"".join(len(e).to_bytes(4, "little") + e for e in encoded))
 
 
-def cut(rng, texts):
-    """Documents of a few characters to a few thousand, and some long ones."""
-    documents = []
-    for text in texts:
-        while text:
-            size = len(text) if rng.random() < 0.02 else int(10 ** rng.uniform(1, 3.7))
-            documents.append(text[:size])
-            text = text[size:]
-    return documents
-
-
-def make_documents(size):
-    rng = random.Random(20240607)
-    stdlib = sysconfig.get_paths()["stdlib"]
-    texts = read_files([(stdlib, "*.py"), (stdlib, "email/*.py"), (stdlib, "asyncio/*.py")], size // 3)
-    texts += read_files([("/usr/share/common-licenses", "*"), (fixtures.ROOT, "docs/*.md"), (fixtures.ROOT, "base/*"),
-                         (fixtures.ROOT, "records/*"), ("/usr/share/perl5", "**/*.pod")], size // 3)
-    texts += generated_texts(rng, size // 3 // len(SCRIPTS))
-    spelled = sorted({t["content"] for spec in fixtures.KINDS.values() for t in spec["added"]})
-    return cut(rng, with_special_tokens(rng, texts, spelled)) + [t.replace("\0", "") for t in fixtures.texts_for_tests()]
-
-
-def encode_here(directory, documents):
-    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    start = time.perf_counter()
-    encoded = tokenizer.encode_batch_fast(documents, add_special_tokens=True)
-    seconds = time.perf_counter() - start
-    return [e.ids for e in encoded], seconds
-
-
-def encode_there(program, directory, file):
-    run = subprocess.run([program, directory, file, "--special"], capture_output=True, text=True)
+def encode_here(program, directory, file, work):
+    ours = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "PYTHONPATH")}
+    run = subprocess.run([program, directory, file, work / "ids"], capture_output=True, text=True, env=ours)
     if run.returncode != 0:
-        raise SystemExit(f"{directory}: {run.stderr}")
-    lines = run.stdout.split("\n")[:-1]
-    seconds = float(run.stderr.split("seconds:")[1])
-    return [[int(i) for i in line.split()] for line in lines], seconds
+        return None, run.stderr.strip()
+    flat, ids, at = numpy.fromfile(work / "ids", dtype=numpy.int32), [], 0
+    while at < len(flat):
+        ids.append(flat[at + 1:at + 1 + flat[at]])
+        at += 1 + flat[at]
+    return ids, float(run.stdout)
 
 
-def show_difference(document, expected, found):
+def first_difference(document, expected, found):
     at = next((i for i, (a, b) in enumerate(zip(expected, found)) if a != b), min(len(expected), len(found)))
-    print(f"    {ascii(document[:120])}: id {at}: {expected[at:at + 6]} there, {found[at:at + 6]} here")
+    return f"{ascii(document[:100])}: id {at}: {expected[at:at + 6].tolist()} there, {found[at:at + 6].tolist()} here"
 
 
-def compare(name, directory, documents, file, program):
-    expected, reference_seconds = encode_here(directory, documents)
-    found, seconds = encode_there(program, directory, file)
-    differing = [i for i in range(len(documents)) if i >= len(found) or expected[i] != found[i]]
-    size = sum(len(d.encode()) for d in documents)
-    tokens = sum(map(len, expected))
-    print(f"{name:28} {size:10} {tokens:9} {len(documents):6} {len(differing):9} "
-          f"{size / seconds / 1e6:8.1f} {size / reference_seconds / 1e6:8.1f} {reference_seconds / seconds:6.1f}x",
-          flush=True)
-    for i in differing[:3]:
-        show_difference(documents[i], expected[i], found[i] if i < len(found) else [])
-    return len(differing)
+class Table:
+    def __init__(self, program, documents, work):
+        self.program, self.documents, self.work = program, documents, work
+        self.size, self.failed = sum(len(d.encode()) for d in documents), []
+        write_documents(work / "documents", documents)
+        print(f"{self.size} bytes in {len(documents)} documents, the same for all; one thread each")
+        print(f"{'tokenizer':24} {'form':10} {'entries':>8} {'tokens':>9} {'differing':>9} {'MB/s':>7} {'their':>7} {'ratio':>7}")
+
+    def compare(self, name, directory, remark=""):
+        reference = reference_of(directory)
+        expected, their_seconds = encode_there(reference, self.documents)
+        found, seconds = encode_here(self.program, directory, self.work / "documents", self.work)
+        if found is None:
+            self.failed.append(name)
+            print(f"{name:24} FAIL {seconds}", flush=True)
+            return
+        differing = [i for i, ids in enumerate(expected) if not numpy.array_equal(ids, found[i])]
+        tied = {i for i in differing if reference.are_tied(expected[i], found[i])}
+        differing = [i for i in differing if i not in tied]
+        remark += f"; {len(tied)} documents cut otherwise at the same score" if tied else ""
+        print(f"{name:24} {form_of(directory):10} {entries_of(directory):8} {sum(map(len, expected)):9} {len(differing):9} "
+              f"{self.size / seconds / 1e6:7.1f} {self.size / their_seconds / 1e6:7.1f} {their_seconds / seconds:6.1f}x {remark}", flush=True)
+        self.failed += [name] if differing else []
+        for i in differing[:3]:
+            print("    " + first_difference(self.documents[i], expected[i], found[i]), flush=True)
+
+
+def form_of(directory):
+    return next(form for file, form in (("tokenizer.json", "json"), ("vocab.json", "words"), ("tokenizer.model", "model"))
+                if (directory / file).exists())
+
+
+def entries_of(directory):
+    if form_of(directory) == "model":
+        return sentencepiece.SentencePieceProcessor(model_file=str(directory / "tokenizer.model")).get_piece_size()
+    if form_of(directory) == "words":
+        return len(json.loads((directory / "vocab.json").read_text()))
+    return len(json.loads((directory / "tokenizer.json").read_text())["model"]["vocab"])
+
+
+def trained(name, texts, size):
+    """The files of one family's directory."""
+    as_file = lambda file: {"tokenizer.json": json.dumps(file, ensure_ascii=False)}
+    if name in families.FAMILIES:
+        return as_file(fixtures.build(families.FAMILIES[name], texts, size))
+    if name == "opt as words":
+        end = dict(tokenizer_class="GPT2Tokenizer", bos_token="</s>", eos_token="</s>", unk_token="</s>", add_bos_token=True)
+        return real.as_words(fixtures.build(families.FAMILIES["opt"], texts, size), end)
+    if name.startswith("sentencepiece"):
+        return {"tokenizer.model": families.trained_sentencepiece(texts, name.split()[1], size)}
+    return as_file(families.trained_unigram(texts, size, byte_fallback="bytes" in name))
+
+
+TRAINED = (*families.FAMILIES, "opt as words", "t5", "t5 with bytes", "sentencepiece bpe", "sentencepiece unigram")
+
+
+def one_piece_texts(documents):
+    rng = random.Random(1)
+    prose = " ".join(documents)
+    letters = "".join(rng.choices("etaoinshrdlucmfwypvbgk", k=ONE_PIECE_BYTES))
+    return {"one letter": "a" * ONE_PIECE_BYTES, "letters": letters,
+            "mixed": prose.encode()[:ONE_PIECE_BYTES].decode(errors="ignore").replace("<", "(")}
+
+
+def compare_one_piece(table, directories):
+    """A megabyte without a pre-tokenizer to cut it: the merges must not take quadratic time."""
+    for name in ONE_PIECE:
+        if name not in directories:
+            continue
+        took = {}
+        for kind, text in one_piece_texts(table.documents).items():
+            write_documents(table.work / "piece", [text])
+            found, seconds = encode_here(table.program, directories[name], table.work / "piece", table.work)
+            expected, _ = encode_there(reference_of(directories[name]), [text])
+            took[kind] = seconds if found and numpy.array_equal(found[0], expected[0]) else float("inf")
+        good = all(seconds < ONE_PIECE_SECONDS for seconds in took.values())
+        table.failed += [] if good else [f"{name} in one piece"]
+        print(f"{name:24} 1 MB as one piece: " + ", ".join(f"{kind} {seconds:.2f} s" for kind, seconds in took.items())
+              + ("" if good else "  FAIL"), flush=True)
+
+
+def lay_out_trained(work, documents, names, size):
+    training = documents[:: max(1, len(documents) // 1500)]
+    for name in TRAINED:
+        if names and name not in names:
+            continue
+        directory = work / f"trained_{name.replace(' ', '_')}"
+        directory.mkdir()
+        for file, content in trained(name, training, size).items():
+            (directory / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+        yield name, directory
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program")
-    parser.add_argument("--real", action="append", default=[], type=pathlib.Path)
-    parser.add_argument("--bytes", type=int, default=2_000_000)
+    for option in ("program", "packages", "sources", "site", "work"):
+        parser.add_argument(f"--{option}", type=pathlib.Path, required=True)
+    parser.add_argument("--bytes", type=int, default=10_000_000)
     parser.add_argument("--vocabulary", type=int, default=6000)
-    parser.add_argument("--kinds", nargs="*", default=list(fixtures.KINDS))
+    parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    documents = make_documents(arguments.bytes)
-    training = documents[:: max(1, len(documents) // 1500)]
-    print(f"{'kind':28} {'bytes':>10} {'tokens':>9} {'docs':>6} {'differing':>9} {'MB/s':>8} {'their':>8} {'ratio':>7}")
-    differing = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        file = pathlib.Path(scratch) / "documents"
-        file.write_bytes("\0".join(documents).encode())
-        for name in arguments.kinds:
-            directory = pathlib.Path(scratch) / name
-            directory.mkdir()
-            made = fixtures.build(name, training, arguments.vocabulary)
-            (directory / "tokenizer.json").write_text(json.dumps(made))
-            differing += compare(name, directory, documents, file, arguments.program)
-        for directory in arguments.real:
-            differing += compare(directory.name, directory, documents, file, arguments.program)
-    return 1 if differing else 0
+    transformers.logging.set_verbosity_error()
+    spelled = sorted({t["content"] for spec in families.FAMILIES.values() for t in spec["added"]})
+    table = Table(arguments.program, mixed_texts.make(arguments.bytes, arguments.packages, arguments.site, spelled), arguments.work)
+    directories = {}
+    for name, directory in real.lay_out(arguments.packages / "laid_out", arguments.packages, arguments.sources, arguments.names).items():
+        wrong = real.check(directory, arguments.sources, name)
+        table.failed += [f"{name} as described here"] if wrong else []
+        table.compare(name, directory, "published" + ("" if wrong is None else f"; {wrong} texts other than transformers'"))
+        directories[name] = directory
+    for name, directory in lay_out_trained(arguments.work, table.documents, arguments.names, arguments.vocabulary):
+        table.compare(name, directory, "as " + families.SHARED[name] if name in families.SHARED else "")
+        directories[name] = directory
+    compare_one_piece(table, directories)
+    if table.failed:
+        sys.exit(f"tokenizers: {', '.join(table.failed)}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
