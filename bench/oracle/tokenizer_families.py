@@ -41,11 +41,11 @@ FAMILIES = dict(fixtures.KINDS) | {
 
 SHARED = {"gpt2": "gpt_neo, Cerebras-GPT", "neox": "mpt", "llama2": "mixtral", "gemma": "gemma2"}  # exactly these pipelines
 
-LETTERS = "".join(chr(c) for block in ((0x20, 0x7F), (0xA0, 0x180), (0x391, 0x3CA), (0x410, 0x450)) for c in range(*block)) + "▁—。、"
+LETTERS = "".join(chr(c) for block in ((0x20, 0x3C), (0x3D, 0x7F), (0xA0, 0x180), (0x391, 0x3CA), (0x410, 0x450)) for c in range(*block)) + "▁—。、"
 
 
 def in_few_letters(texts):
-    """What SentencePiece learns from: every character that it sees gets an entry."""
+    """What Unigram models learn from: every character gets an entry, and no special token may be learnt as text."""
     return ["".join(c for c in text if c in LETTERS) for text in texts]
 
 

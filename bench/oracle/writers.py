@@ -227,7 +227,8 @@ def deepspeed_zero3(out):
 
 def composer(out):
     """The file that Composer's Trainer writes."""
-    import torch
+    import types, torch
+    sys.modules["mcli"] = types.ModuleType("mcli")  # the client of a hosted platform, for a logger that is not used here
     from composer import Trainer
     from composer.models import HuggingFaceModel
     import transformers

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 #include "probes/tokenizer/component.h"
 #include "probes/tokenizer/unicode.h"
@@ -12,6 +14,33 @@ namespace couplingd {
 namespace {
 
 constexpr double kUnknownPenalty = 10;
+constexpr int kLargestPower = 308;
+
+// The reference's JSON reader rounds twice: a number's digits as one integer, then that by a power
+// of ten. The last bit decides between cuts whose sums would be equal.
+double AsTheReferenceReads(double score) {
+  char text[32] = {};  // so that the exponent ends
+  const auto written =
+      std::to_chars(text, text + sizeof(text), score, std::chars_format::scientific);
+  std::string_view rest(text, static_cast<std::size_t>(written.ptr - text));
+  std::uint64_t digits = 0;
+  int exponent = 0;
+  bool after_point = false;
+  for (; !rest.starts_with('e'); rest.remove_prefix(1)) {
+    if (rest.front() == '-') continue;
+    if (rest.front() == '.') {
+      after_point = true;
+      continue;
+    }
+    digits = digits * 10 + static_cast<std::uint64_t>(rest.front() - '0');
+    exponent -= after_point ? 1 : 0;
+  }
+  exponent += std::atoi(rest.data() + 1);
+  if (std::abs(exponent) > kLargestPower) return score;
+  const double power = std::strtod(fmt::format("1e{}", std::abs(exponent)).c_str(), nullptr);
+  const double integer = static_cast<double>(digits);
+  return std::copysign(exponent < 0 ? integer / power : integer * power, score);
+}
 
 }  // namespace
 
@@ -45,7 +74,7 @@ Status UnigramModel::ParseVocabulary(const JsonValue& json, const std::string& w
     }
     const std::string_view text(entry[0].GetString(), entry[0].GetStringLength());
     TRY(vocabulary_.Add(text, i, place));
-    scores_.push_back(entry[1].GetDouble());
+    scores_.push_back(AsTheReferenceReads(entry[1].GetDouble()));
     lowest = i == 0 ? scores_.back() : std::min(lowest, scores_.back());
     if (!text.empty()) trie_.At(text) = static_cast<TokenId>(i);
   }
