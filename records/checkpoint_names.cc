@@ -40,7 +40,7 @@ std::optional<std::int64_t> StepOfName(std::string_view name) {
     if (!name.starts_with(prefix)) continue;
     if (const auto step = AllDigits(name.substr(prefix.size()))) return step;
   }
-  return std::nullopt;
+  return AllDigits(name);  // nanotron's
 }
 
 bool IsFileCheckpointName(std::string_view name) {

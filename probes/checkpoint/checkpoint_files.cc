@@ -39,6 +39,9 @@ std::string_view ToString(Naming naming) {
       return "Megatron";
     case Naming::kLitgpt:
       return "litgpt";
+    case Naming::kNanotron:
+    case Naming::kNanotronHalves:
+      return "nanotron";
   }
   return "";
 }

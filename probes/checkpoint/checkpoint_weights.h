@@ -20,6 +20,8 @@ enum class Naming {
   kOlmoCore,
   kMegatron,
   kLitgpt,
+  kNanotron,        // heads for rotary positions that turn neighbours
+  kNanotronHalves,  // or the halves of a head
 };
 
 std::string_view ToString(Naming naming);

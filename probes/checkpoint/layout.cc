@@ -18,7 +18,7 @@ constexpr std::string_view kAdapter = "a PEFT adapter without its base weights (
 constexpr std::string_view kOrbax = "JAX (Orbax, tensorstore)";
 constexpr std::string_view kFlax = "JAX (Flax msgpack)";
 
-constexpr std::array<ForeignName, 12> kForeignNames = {{
+constexpr std::array<ForeignName, 11> kForeignNames = {{
     {"adapter_model*", "", kAdapter},
     {"adapter_config.json", "", kAdapter},
     {"_CHECKPOINT_METADATA", "", kOrbax},
@@ -28,7 +28,6 @@ constexpr std::array<ForeignName, 12> kForeignNames = {{
     {"flax_model*", ".msgpack", kFlax},
     {"tf_model.h5", "", "TensorFlow weights (tf_model.h5)"},
     {"metadata.json", "", "JAX (levanter, tensorstore), or Megatron's zarr"},
-    {"checkpoint_metadata.json", "", "nanotron"},
     {"*", ".gguf", "GGUF"},
     {"consolidated*", ".pth", "original Llama weights (consolidated.pth)"},
 }};

@@ -11,6 +11,7 @@
 #include "probes/checkpoint/layouts/deepspeed.h"
 #include "probes/checkpoint/layouts/distributed.h"
 #include "probes/checkpoint/layouts/megatron.h"
+#include "probes/checkpoint/layouts/nanotron.h"
 #include "probes/checkpoint/layouts/single_archive.h"
 #include "probes/checkpoint/layouts/torch_directory.h"
 
@@ -83,6 +84,9 @@ Result<CheckpointWeights> OpenCheckpoint(const std::string& directory,
     return IsDirectory(JoinPath(directory, "lit_model.pth"))
                ? OpenDistributed(directory, "lit_model.pth", options)
                : OpenLitgpt(directory, options);
+  }
+  if (names.Has("checkpoint_metadata.json") && names.Has("model")) {
+    return OpenNanotron(directory, options);
   }
   if (names.Has("model.pt") && names.Has("train.pt")) return OpenOldOlmo(directory, options);
   return OpenHfDirectory(directory, options);  // says what is there instead

@@ -89,18 +89,27 @@ Status CheckDataEnd(const std::vector<TensorInfo>& tensors, std::uint64_t data_b
 
 }  // namespace
 
+Result<SafetensorsHeader> ReadSafetensorsHeader(const ConfinedFile& file,
+                                                const SafetensorsLimits& limits) {
+  const std::uint64_t length = TRY(ReadHeaderLength(file, limits));
+  std::string text(length, '\0');
+  TRY(ReadExactlyAt(file.fd.get(), text.data(), length, kLengthBytes, file.path));
+  if (text.front() == '\0') return Truncated(file.path, "its header is still zeros");
+  const std::uint64_t data_begin = kLengthBytes + length;
+  SafetensorsHeader header;
+  header.tensors = TRY(ParseSafetensorsHeader(text, data_begin, file.path, &header.metadata));
+  TRY(CheckDataEnd(header.tensors, data_begin, file));
+  header.hash = HashHex(text);
+  return header;
+}
+
 Result<SafetensorsFile> OpenSafetensors(const std::string& path, const ReadRoots& roots,
                                         const SafetensorsLimits& limits) {
   SafetensorsFile opened;
   opened.file = TRY(OpenConfined(path, roots));
-  const std::uint64_t length = TRY(ReadHeaderLength(opened.file, limits));
-  std::string header(length, '\0');
-  TRY(ReadExactlyAt(opened.file.fd.get(), header.data(), length, kLengthBytes, path));
-  if (header.front() == '\0') return Truncated(path, "its header is still zeros");
-  const std::uint64_t data_begin = kLengthBytes + length;
-  opened.tensors = TRY(ParseSafetensorsHeader(header, data_begin, path));
-  TRY(CheckDataEnd(opened.tensors, data_begin, opened.file));
-  opened.header_hash = HashHex(header);
+  SafetensorsHeader header = TRY(ReadSafetensorsHeader(opened.file, limits));
+  opened.tensors = std::move(header.tensors);
+  opened.header_hash = std::move(header.hash);
   return opened;
 }
 

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
-#include <set>
 
 #include "base/json.h"
 
@@ -70,7 +69,10 @@ class HeaderHandler {
 
   bool String(const char* text, unsigned length, bool) {
     const std::string_view value(text, length);
-    if (state_ == State::kMetadataValue) return Go(State::kMetadata);
+    if (state_ == State::kMetadataValue) {
+      metadata_.at(metadata_key_) = value;
+      return Go(State::kMetadata);
+    }
     if (state_ != State::kDType) return Other("a string");
     const auto dtype = ParseDType(value);
     if (!dtype) return Problem(fmt::format("unknown dtype \"{}\"", Shown(value)));
@@ -99,7 +101,8 @@ class HeaderHandler {
       case State::kTensor:
         return StartField(key);
       case State::kMetadata:
-        if (!metadata_keys_.emplace(key).second) {
+        metadata_key_ = key;
+        if (!metadata_.emplace(key, "").second) {
           return Problem(fmt::format("__metadata__ has the key \"{}\" twice", Shown(key)));
         }
         return Go(State::kMetadataValue);
@@ -136,6 +139,7 @@ class HeaderHandler {
   }
 
   std::vector<Entry>& entries() { return entries_; }
+  SafetensorsMetadata& metadata() { return metadata_; }
   const std::string& problem() const { return problem_; }
 
  private:
@@ -255,7 +259,8 @@ class HeaderHandler {
   bool has_dtype_ = false, has_shape_ = false, has_offsets_ = false;
   Entry entry_;
   std::vector<Entry> entries_;
-  std::set<std::string, std::less<>> metadata_keys_;
+  SafetensorsMetadata metadata_;
+  std::string metadata_key_;
   std::string problem_;
 };
 
@@ -326,7 +331,8 @@ Status CheckContiguous(std::vector<Entry>& entries) {
 
 Result<std::vector<TensorInfo>> ParseSafetensorsHeader(std::string_view json,
                                                        std::uint64_t data_begin,
-                                                       const std::string& path) {
+                                                       const std::string& path,
+                                                       SafetensorsMetadata* metadata) {
   if (!json.starts_with('{')) return Invalid(path, "the header does not begin with '{'");
   // RapidJSON would take a NUL byte for the end of its input.
   if (json.find('\0') != std::string_view::npos)
@@ -360,6 +366,7 @@ Result<std::vector<TensorInfo>> ParseSafetensorsHeader(std::string_view json,
     }
     tensors.push_back(std::move(entry.info));
   }
+  if (metadata != nullptr) *metadata = std::move(handler.metadata());
   return tensors;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +19,11 @@ namespace couplingd {
 // is missing or of the wrong type, an unknown dtype, a shape whose size overflows or disagrees with
 // the offsets, overlapping data or a hole. Errors read `path: tensor "name": cause`. Memory stays
 // within a small multiple of the header.
+// `metadata`, where given, takes what __metadata__ holds.
+using SafetensorsMetadata = std::map<std::string, std::string, std::less<>>;
 Result<std::vector<TensorInfo>> ParseSafetensorsHeader(std::string_view json,
                                                        std::uint64_t data_begin,
-                                                       const std::string& path);
+                                                       const std::string& path,
+                                                       SafetensorsMetadata* metadata = nullptr);
 
 }  // namespace couplingd

@@ -109,6 +109,20 @@ constexpr Row kLitgpt[] = {
     {"lm_head.weight", "lm_head.weight", Cut::kVocabulary},
 };
 
+constexpr Row kNanotron[] = {
+    {"pp_block.input_layernorm.weight", "input_layernorm.weight"},
+    {"pp_block.post_attention_layernorm.weight", "post_attention_layernorm.weight"},
+    {"pp_block.attn.qkv_proj.weight", "weight", Cut::kQueryKeyValue},
+    {"pp_block.attn.qkv_proj.bias", "bias", Cut::kQueryKeyValue},
+    {"pp_block.attn.o_proj.weight", "self_attn.o_proj.weight"},
+    {"pp_block.mlp.gate_up_proj.weight", "weight", Cut::kGateUp},
+    {"pp_block.mlp.down_proj.weight", "mlp.down_proj.weight"},
+    {"model.token_position_embeddings.pp_block.token_embedding.weight", "model.embed_tokens.weight",
+     Cut::kVocabulary},
+    {"model.final_layer_norm.pp_block.weight", "model.norm.weight"},
+    {"model.lm_head.pp_block.weight", "lm_head.weight", Cut::kVocabulary},
+};
+
 constexpr std::string_view kFamilies[] = {"llama", "mistral", "qwen2", "qwen3", "olmo2", "olmo3"};
 
 // "decoder.layers.3.mlp.weight" with "decoder.layers.": layer 3, "mlp.weight".
@@ -149,6 +163,9 @@ class Renamer {
         return "decoder.layers.";
       case Naming::kLitgpt:
         return "transformer.h.";
+      case Naming::kNanotron:
+      case Naming::kNanotronHalves:
+        return "model.decoder.";
       default:
         return "layers.";
     }
@@ -167,6 +184,9 @@ class Renamer {
         return in(kMegatron);
       case Naming::kLitgpt:
         return in(kLitgpt);
+      case Naming::kNanotron:
+      case Naming::kNanotronHalves:
+        return in(kNanotron);
       default:
         break;
     }
@@ -231,7 +251,8 @@ class Renamer {
 
   // torchtitan's Llama turns neighbouring elements, Hugging Face's the two halves of a head.
   Status WriteRotary(std::string name, const TensorView& view, std::int64_t heads) {
-    if (model_.model_type != "llama" && model_.model_type != "mistral") {
+    if (naming_ != Naming::kNanotron && model_.model_type != "llama" &&
+        model_.model_type != "mistral") {
       builder_.Add(std::move(name), view);
       return {};
     }
@@ -244,8 +265,15 @@ class Renamer {
                             const TensorView& view) {
     const std::int64_t queries = model_.heads * model_.head_dim;
     const std::int64_t keys = model_.kv_heads * model_.head_dim;
-    builder_.Add(fmt::format("{}.q_proj.{}", stem, kind), TRY(builder_.Rows(view, 0, queries)));
-    builder_.Add(fmt::format("{}.k_proj.{}", stem, kind), TRY(builder_.Rows(view, queries, keys)));
+    const TensorView of_queries = TRY(builder_.Rows(view, 0, queries));
+    const TensorView of_keys = TRY(builder_.Rows(view, queries, keys));
+    if (naming_ == Naming::kNanotron) {
+      TRY(WriteRotary(fmt::format("{}.q_proj.{}", stem, kind), of_queries, model_.heads));
+      TRY(WriteRotary(fmt::format("{}.k_proj.{}", stem, kind), of_keys, model_.kv_heads));
+    } else {
+      builder_.Add(fmt::format("{}.q_proj.{}", stem, kind), of_queries);
+      builder_.Add(fmt::format("{}.k_proj.{}", stem, kind), of_keys);
+    }
     builder_.Add(fmt::format("{}.v_proj.{}", stem, kind),
                  TRY(builder_.Rows(view, queries + keys, keys)));
     return {};
