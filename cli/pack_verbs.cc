@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/files.h"
 #include "cli/commands.h"
 #include "cli/pack_rows.h"
@@ -32,6 +35,15 @@ std::string RowsJson(const std::vector<FoundPack>& packs) {
   return json.EndArray().Text();
 }
 
+// As wide as the terminal, two blanks before every line but the first.
+void Lines(const CommandContext& context, const std::string& text) {
+  std::string indent;
+  const auto width = static_cast<std::size_t>(std::max(context.terminal.columns, 40));
+  for (const std::string& line : Wrap(text, width - 2)) {
+    context.Print(std::exchange(indent, "  ") + line + "\n");
+  }
+}
+
 Status Describe(const CommandContext& context, const PackCommand& command,
                 const std::vector<FoundPack>& packs) {
   if (command.json) {
@@ -39,12 +51,13 @@ Status Describe(const CommandContext& context, const PackCommand& command,
     return {};
   }
   for (const auto& [pack, path] : packs) {
-    context.Print(fmt::format(
-        "{}: {} items, metrics {}, version {}, {} shots, hash {}{}{}\n", Printable(pack.name),
-        pack.items.size(), fmt::join(pack.metrics, ", "), Printable(pack.version), pack.fewshot.n,
-        PackHash(pack), path.empty() ? "" : " in ", Printable(path)));
+    Lines(context,
+          fmt::format("{}: {} items, metrics {}, version {}, {} shots, hash {}{}{}",
+                      Printable(pack.name), pack.items.size(), fmt::join(pack.metrics, ", "),
+                      Printable(pack.version), pack.fewshot.n, PackHash(pack),
+                      path.empty() ? "" : " in ", Printable(path)));
     const std::string warning = SizeWarning(pack);
-    if (!warning.empty()) context.Print("  " + Printable(warning) + "\n");
+    if (!warning.empty()) Lines(context, "  " + Printable(warning));
   }
   return {};
 }

@@ -68,6 +68,7 @@ TEST_F(PackVerbs, BuildDrawsTheShotsOfAPresetAndSaysWhatItMade) {
                  "leaderboard-v1", "--fewshot-from", rows + "shots/train.jsonl", "--out", root_}),
             0)
       << err_.str();
+  ExpectFits();
   EXPECT_THAT(out_.str(), HasSubstr("winogrande: 3 items, metrics acc, version 1, 5 shots, hash"));
   EXPECT_THAT(out_.str(), HasSubstr("not the whole benchmark: 3 items, winogrande has 1267"));
   EXPECT_EQ(Run({"pack", "build", "winogrande", rows + "evaluated.jsonl", "--fewshot",
