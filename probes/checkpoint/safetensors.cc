@@ -30,7 +30,8 @@ std::uint64_t LittleEndian(const std::array<unsigned char, kLengthBytes>& bytes)
   return value;
 }
 
-// What the first bytes give away about a file that only bears the name.
+// What the first bytes give away about a file that only bears the name. A header's length may begin
+// likewise: only one that cannot be tells.
 std::string_view Disguise(const std::array<unsigned char, kLengthBytes>& start) {
   const std::string_view bytes(reinterpret_cast<const char*>(start.data()), start.size());
   if (bytes.starts_with("PK\x03\x04")) return "a ZIP archive, as torch.save writes";
@@ -50,11 +51,12 @@ Result<std::uint64_t> ReadHeaderLength(const ConfinedFile& file, const Safetenso
   std::array<unsigned char, kLengthBytes> start{};
   TRY(ReadExactlyAt(file.fd.get(), start.data(), start.size(), 0, file.path));
   const std::uint64_t length = LittleEndian(start);
-  if (const std::string_view disguise = Disguise(start); !disguise.empty()) {
+  if (length == 0) return Truncated(file.path, "the length of its header is still 0");
+  const bool is_possible = length <= limits.max_header_bytes && length <= size - kLengthBytes;
+  if (const std::string_view disguise = Disguise(start); !is_possible && !disguise.empty()) {
     return Fail(ErrorKind::kInvalidData,
                 fmt::format("{} is {}, not safetensors", file.path, disguise));
   }
-  if (length == 0) return Truncated(file.path, "the length of its header is still 0");
   if (length > kFormatHeaderLimit) {
     return Invalid(
         file.path,

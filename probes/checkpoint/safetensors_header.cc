@@ -351,11 +351,9 @@ Result<std::vector<TensorInfo>> ParseSafetensorsHeader(std::string_view json,
                        : handler.problem());
   }
   std::vector<Entry>& entries = handler.entries();
-  for (Entry& entry : entries) {
-    entry.info.file = path;
-    TRY(CheckSize(entry));
-  }
+  for (Entry& entry : entries) entry.info.file = path;
   TRY(CheckNamesDiffer(entries));
+  for (Entry& entry : entries) TRY(CheckSize(entry));
   TRY(CheckContiguous(entries));
   std::vector<TensorInfo> tensors;
   tensors.reserve(entries.size());

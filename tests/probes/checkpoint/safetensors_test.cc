@@ -57,6 +57,22 @@ TEST(SafetensorsReader, NamesTheTensorAndTheCause) {
   EXPECT_THAT(message("git_lfs_pointer"), HasSubstr("Git LFS"));
 }
 
+// As a length, 640 begins like a pickle of protocol 2, and 1152 like one of protocol 4.
+TEST(SafetensorsReader, TakesNoHeaderLengthForAnotherFormat) {
+  const TemporaryDirectory directory;
+  for (const std::size_t length : {std::size_t{640}, std::size_t{1152}}) {
+    std::string header = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";
+    header.resize(length, ' ');
+    std::string content(8, '\0');
+    content[0] = static_cast<char>(length & 0xFF);
+    content[1] = static_cast<char>(length >> 8);
+    WriteText(directory / "model.safetensors", content + header + "x");
+    const auto opened = Open(directory / "model.safetensors");
+    ASSERT_TRUE(opened) << length << ": " << opened.error().Text();
+    EXPECT_EQ(opened->tensors.size(), 1u);
+  }
+}
+
 TEST(SafetensorsReader, TakesEveryProperPrefixOfAFileForTruncated) {
   const TemporaryDirectory directory;
   const std::string whole = ReadText(DataPath("good/by_the_library/model.safetensors"));
