@@ -189,6 +189,21 @@ class ZeroMerger {
   std::vector<AssembledTensor> tensors_;
 };
 
+// Parts of a model that was cut in other ways than ZeRO's.
+Status RefusePartsOfOthers(const std::vector<std::string>& names, const std::string& path) {
+  for (const std::string& name : names) {
+    const bool is_stage = name.starts_with("layer_") && name.ends_with("-model_states.pt");
+    const bool is_tensor_part = name.ends_with("_model_states.pt") && name.contains("mp_rank_") &&
+                                !name.contains("mp_rank_00_");
+    if (!is_stage && !is_tensor_part) continue;
+    return Fail(ErrorKind::kUnsupported,
+                fmt::format("{} holds {}, of {}, whose parts are not merged", path, name,
+                            is_stage ? "a pipeline of stages" : "a tensor-parallel model"),
+                "convert it with DeepSpeed's ds_to_universal");
+  }
+  return {};
+}
+
 Status RefuseModelParallel(const OpenedArchive& states) {
   const PickleRef ways = FindItem(states.archive.object.root(), "mp_world_size");
   if (!ways || ways->integer <= 1) return {};
@@ -203,7 +218,8 @@ Status RefuseFrozen(const OpenedArchive& states) {
   const PickleRef frozen = FindItem(states.archive.object.root(), "frozen_param_shapes");
   if (!frozen || frozen->items.empty()) return {};
   return Fail(ErrorKind::kUnsupported,
-              fmt::format("{} holds frozen parameters in fragments", states.archive.path),
+              fmt::format("{} holds {} frozen parameters in fragments, which are not merged",
+                          states.archive.path, frozen->items.size()),
               "merge it with DeepSpeed's zero_to_fp32.py");
 }
 
@@ -215,11 +231,7 @@ Result<CheckpointWeights> OpenDeepSpeed(const std::string& directory, std::strin
   CheckpointFiles files = TRY(CheckpointFiles::In(directory, options));
   const std::vector<std::string> names = TRY(ListDirectory(JoinPath(directory, given)));
   const bool whole = std::ranges::binary_search(names, kWholeName);
-  if (std::ranges::binary_search(names, std::string_view("mp_rank_01_model_states.pt"))) {
-    return Fail(ErrorKind::kUnsupported,
-                fmt::format("{} holds tensor-parallel parts, which are not merged", directory),
-                "convert it with DeepSpeed's zero_to_fp32.py");
-  }
+  TRY(RefusePartsOfOthers(names, files.PathOf(folder)));
   const OpenedArchive states =
       TRY(OpenArchiveFile(files, folder + std::string(whole ? kWholeName : kPartName)));
   const PickleRef root = states.archive.object.root();

@@ -45,6 +45,40 @@ std::int64_t ArgumentOr(PickleRef arguments, std::string_view name, std::int64_t
   return is_number ? value->integer : otherwise;
 }
 
+struct RefusedOption {
+  std::string_view name;  // of an argument that is off, or has this value, where nothing is refused
+  std::string_view otherwise;
+  std::string_view why;
+};
+
+// Options under which the same tensors mean another computation.
+constexpr RefusedOption kRefusedOptions[] = {
+    {"layernorm_zero_centered_gamma", "", "its layer norms store their weight minus one"},
+    {"apply_layernorm_1p", "", "its layer norms store their weight minus one"},
+    {"rotary_interleaved", "", "its rotary positions turn neighbouring elements of a head"},
+    {"qk_l2_norm", "", "its queries and keys are divided by their length"},
+    {"multi_latent_attention", "", "its attention keeps latent keys and values"},
+    {"attention_output_gate", "", "its attention has a gate"},
+    {"apply_residual_connection_post_layernorm", "", "its residual starts behind the layer norm"},
+    {"moe_router_enable_expert_bias", "", "its router chooses experts with a bias"},
+    {"moe_router_score_function", "softmax", "its router does not score with a softmax"},
+    {"softmax_type", "vanilla", "its attention's softmax has another term"},
+};
+
+Status RefuseOtherArithmetic(PickleRef arguments, const std::string& path) {
+  for (const RefusedOption& option : kRefusedOptions) {
+    const PickleRef value = FindAttribute(arguments, option.name);
+    const bool is_text = value && value->Is(PickleKind::kString);
+    if (is_text ? value->text == option.otherwise : ArgumentOr(arguments, option.name, 0) == 0) {
+      continue;
+    }
+    return Fail(ErrorKind::kUnsupported,
+                fmt::format("{}: {} ({} of its args)", path, option.why, option.name),
+                "convert the checkpoint to Hugging Face's format");
+  }
+  return {};
+}
+
 // How the tensor-parallel parts of a matrix lie.
 enum class Parallel { kReplicated, kRows, kGateUpRows, kColumns };
 
@@ -128,6 +162,12 @@ class MegatronMerger {
     gated_ = ArgumentOr(arguments, "swiglu", 0) != 0;
     if (ways_ < 1 || stages_ < 1 || ways_ > kMaxRanks || stages_ > kMaxRanks) {
       return Invalid(path, fmt::format("{} x {} ranks", ways_, stages_));
+    }
+    if (ArgumentOr(arguments, "expert_model_parallel_size", 1) > 1) {
+      return Fail(
+          ErrorKind::kUnsupported,
+          fmt::format("{} is of an expert-parallel model, whose parts are not merged", path),
+          "save it in the format torch_dist");
     }
     const PickleRef version = FindItem(root, "checkpoint_version");
     if (version && version->Is(PickleKind::kFloat) && version->number < 2.0) {
@@ -218,12 +258,7 @@ class MegatronMerger {
 
 Status TakeMegatronState(PickleRef common, const std::string& path, CheckpointWeights& weights) {
   const PickleRef arguments = FindItem(common, "args");
-  if (ArgumentOr(arguments, "layernorm_zero_centered_gamma", 0) != 0 ||
-      ArgumentOr(arguments, "apply_layernorm_1p", 0) != 0) {
-    return Fail(ErrorKind::kUnsupported,
-                fmt::format("{}: its layer norms store their weight minus one", path),
-                "convert the checkpoint to Hugging Face's format");
-  }
+  TRY(RefuseOtherArithmetic(arguments, path));
   const PickleRef iteration = FindItem(common, "iteration");
   if (iteration && iteration->Is(PickleKind::kInt)) weights.step = iteration->integer;
   const std::int64_t samples = ArgumentOr(arguments, "consumed_train_samples", 0);

@@ -4,126 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
-#include <span>
 #include <string_view>
+#include <utility>
 
+#include "probes/checkpoint/naming/name_table.h"
 #include "probes/checkpoint/naming/view_builder.h"
 
 namespace couplingd {
 namespace {
-
-enum class Cut {
-  kAsItIs,
-  kVocabulary,        // rows beyond the vocabulary are padding
-  kInterleavedQuery,  // rows of a head ordered for interleaved rotary positions
-  kInterleavedKey,
-  kQueryKeyValue,         // rows: all queries, all keys, all values
-  kGroupedQueryKeyValue,  // rows: per group its queries, its key, its value
-  kGateUp,                // rows: gate, up
-};
-
-// `from` and `to` follow the name of the layer; outside layers they are whole names.
-struct Row {
-  std::string_view from, to;
-  Cut cut = Cut::kAsItIs;
-};
-
-constexpr Row kTorchtitan[] = {
-    {"attention_norm.weight", "input_layernorm.weight"},
-    {"ffn_norm.weight", "post_attention_layernorm.weight"},
-    {"attention.wq.weight", "self_attn.q_proj.weight", Cut::kInterleavedQuery},
-    {"attention.wk.weight", "self_attn.k_proj.weight", Cut::kInterleavedKey},
-    {"attention.wv.weight", "self_attn.v_proj.weight"},
-    {"attention.qkv_linear.wq.weight", "self_attn.q_proj.weight", Cut::kInterleavedQuery},
-    {"attention.qkv_linear.wk.weight", "self_attn.k_proj.weight", Cut::kInterleavedKey},
-    {"attention.qkv_linear.wv.weight", "self_attn.v_proj.weight"},
-    {"attention.wo.weight", "self_attn.o_proj.weight"},
-    {"attention.q_norm.weight", "self_attn.q_norm.weight"},
-    {"attention.k_norm.weight", "self_attn.k_norm.weight"},
-    {"feed_forward.w1.weight", "mlp.gate_proj.weight"},
-    {"feed_forward.w2.weight", "mlp.down_proj.weight"},
-    {"feed_forward.w3.weight", "mlp.up_proj.weight"},
-    {"tok_embeddings.weight", "model.embed_tokens.weight", Cut::kVocabulary},
-    {"norm.weight", "model.norm.weight"},
-    {"output.weight", "lm_head.weight", Cut::kVocabulary},
-    {"lm_head.weight", "lm_head.weight", Cut::kVocabulary},
-};
-
-constexpr Row kOlmoCore[] = {
-    {"attention.w_q.weight", "self_attn.q_proj.weight"},
-    {"attention.w_k.weight", "self_attn.k_proj.weight"},
-    {"attention.w_v.weight", "self_attn.v_proj.weight"},
-    {"attention.w_out.weight", "self_attn.o_proj.weight"},
-    {"attention.q_norm.weight", "self_attn.q_norm.weight"},
-    {"attention.k_norm.weight", "self_attn.k_norm.weight"},
-    {"feed_forward.w1.weight", "mlp.gate_proj.weight"},
-    {"feed_forward.w2.weight", "mlp.down_proj.weight"},
-    {"feed_forward.w3.weight", "mlp.up_proj.weight"},
-    {"embeddings.weight", "model.embed_tokens.weight", Cut::kVocabulary},
-    {"lm_head.norm.weight", "model.norm.weight"},
-    {"lm_head.w_out.weight", "lm_head.weight", Cut::kVocabulary},
-};
-constexpr Row kOlmoCoreNormsBefore[] = {
-    {"attention_norm.weight", "input_layernorm.weight"},
-    {"feed_forward_norm.weight", "post_attention_layernorm.weight"},
-};
-constexpr Row kOlmoCoreNormsAfter[] = {
-    {"attention_norm.weight", "post_attention_layernorm.weight"},
-    {"feed_forward_norm.weight", "post_feedforward_layernorm.weight"},
-};
-
-constexpr Row kMegatron[] = {
-    {"input_layernorm.weight", "input_layernorm.weight"},
-    {"self_attention.linear_qkv.layer_norm_weight", "input_layernorm.weight"},
-    {"self_attention.linear_qkv.weight", "weight", Cut::kGroupedQueryKeyValue},
-    {"self_attention.linear_qkv.bias", "bias", Cut::kGroupedQueryKeyValue},
-    {"self_attention.linear_proj.weight", "self_attn.o_proj.weight"},
-    {"self_attention.linear_proj.bias", "self_attn.o_proj.bias"},
-    {"self_attention.q_layernorm.weight", "self_attn.q_norm.weight"},
-    {"self_attention.k_layernorm.weight", "self_attn.k_norm.weight"},
-    {"pre_mlp_layernorm.weight", "post_attention_layernorm.weight"},
-    {"mlp.linear_fc1.layer_norm_weight", "post_attention_layernorm.weight"},
-    {"mlp.linear_fc1.weight", "weight", Cut::kGateUp},
-    {"mlp.linear_fc2.weight", "mlp.down_proj.weight"},
-    {"embedding.word_embeddings.weight", "model.embed_tokens.weight", Cut::kVocabulary},
-    {"decoder.final_layernorm.weight", "model.norm.weight"},
-    {"output_layer.weight", "lm_head.weight", Cut::kVocabulary},
-};
-
-constexpr Row kLitgpt[] = {
-    {"norm_1.weight", "input_layernorm.weight"},
-    {"norm_2.weight", "post_attention_layernorm.weight"},
-    {"attn.qkv.weight", "weight", Cut::kQueryKeyValue},
-    {"attn.qkv.bias", "bias", Cut::kQueryKeyValue},
-    {"attn.proj.weight", "self_attn.o_proj.weight"},
-    {"attn.norm_q.weight", "self_attn.q_norm.weight"},
-    {"attn.norm_k.weight", "self_attn.k_norm.weight"},
-    {"mlp.fc_1.weight", "mlp.gate_proj.weight"},
-    {"mlp.fc_2.weight", "mlp.up_proj.weight"},
-    {"mlp.proj.weight", "mlp.down_proj.weight"},
-    {"transformer.wte.weight", "model.embed_tokens.weight", Cut::kVocabulary},
-    {"transformer.ln_f.weight", "model.norm.weight"},
-    {"lm_head.weight", "lm_head.weight", Cut::kVocabulary},
-};
-
-constexpr Row kNanotron[] = {
-    {"pp_block.input_layernorm.weight", "input_layernorm.weight"},
-    {"pp_block.post_attention_layernorm.weight", "post_attention_layernorm.weight"},
-    {"pp_block.attn.qkv_proj.weight", "weight", Cut::kQueryKeyValue},
-    {"pp_block.attn.qkv_proj.bias", "bias", Cut::kQueryKeyValue},
-    {"pp_block.attn.o_proj.weight", "self_attn.o_proj.weight"},
-    {"pp_block.mlp.gate_up_proj.weight", "weight", Cut::kGateUp},
-    {"pp_block.mlp.down_proj.weight", "mlp.down_proj.weight"},
-    {"model.token_position_embeddings.pp_block.token_embedding.weight", "model.embed_tokens.weight",
-     Cut::kVocabulary},
-    {"model.final_layer_norm.pp_block.weight", "model.norm.weight"},
-    {"model.lm_head.pp_block.weight", "lm_head.weight", Cut::kVocabulary},
-};
-
-constexpr std::string_view kFamilies[] = {"llama", "mistral", "qwen2", "qwen3", "olmo2", "olmo3"};
 
 // "decoder.layers.3.mlp.weight" with "decoder.layers.": layer 3, "mlp.weight".
 struct LayerName {
@@ -142,10 +32,36 @@ std::optional<LayerName> ParseLayer(std::string_view name, std::string_view begi
   return parsed;
 }
 
+struct ExpertName {
+  std::string pattern;  // the name with "{}" for the number
+  std::int64_t expert = 0;
+};
+
+// "mlp.experts.local_experts.3.linear_fc1.weight": expert 3; other names have none.
+ExpertName ParseExpert(std::string_view name) {
+  constexpr std::string_view kExperts = "local_experts.";
+  const std::size_t at = name.find(kExperts);
+  const auto number =
+      at == std::string_view::npos ? std::nullopt : ParseLayer(name.substr(at), kExperts);
+  if (!number) return {std::string(name), 0};
+  return {fmt::format("{}{{}}.{}", name.substr(0, at + kExperts.size()), number->rest),
+          number->layer};
+}
+
+// Where a tensor stands in the model.
+struct Place {
+  std::optional<std::int64_t> layer;
+  std::int64_t expert = 0;
+};
+
 class Renamer {
  public:
   Renamer(const TensorSource& source, Naming naming, const ModelDimensions& model)
-      : source_(source), naming_(naming), model_(model), builder_(source) {}
+      : source_(source),
+        naming_(naming),
+        table_(NameTableOf(naming, model.model_type)),
+        model_(model),
+        builder_(source) {}
 
   Result<std::vector<AssembledTensor>> Rename() {
     for (std::size_t i = 0; i < source_.tensors().size(); ++i) {
@@ -155,60 +71,26 @@ class Renamer {
   }
 
  private:
-  std::string_view LayersName() const {
-    switch (naming_) {
-      case Naming::kOlmoCore:
-        return "blocks.";
-      case Naming::kMegatron:
-        return "decoder.layers.";
-      case Naming::kLitgpt:
-        return "transformer.h.";
-      case Naming::kNanotron:
-      case Naming::kNanotronHalves:
-        return "model.decoder.";
-      default:
-        return "layers.";
-    }
-  }
-
-  const Row* Find(std::string_view name) const {
-    const auto in = [&](std::span<const Row> rows) -> const Row* {
-      const auto row = std::ranges::find(rows, name, &Row::from);
-      return row == rows.end() ? nullptr : &*row;
-    };
-    const bool norms_after = model_.model_type == "olmo2" || model_.model_type == "olmo3";
-    switch (naming_) {
-      case Naming::kTorchtitan:
-        return in(kTorchtitan);
-      case Naming::kMegatron:
-        return in(kMegatron);
-      case Naming::kLitgpt:
-        return in(kLitgpt);
-      case Naming::kNanotron:
-      case Naming::kNanotronHalves:
-        return in(kNanotron);
-      default:
-        break;
-    }
-    if (const Row* row = in(kOlmoCore)) return row;
-    return norms_after ? in(kOlmoCoreNormsAfter) : in(kOlmoCoreNormsBefore);
-  }
-
   Status RenameOne(std::string_view name, const TensorView& view) {
-    if (name.ends_with("rope.cache") || name.ends_with("freqs_cis")) return {};  // buffers
-    if (const auto layer = ParseLayer(name, LayersName())) {
-      if (const Row* row = Find(layer->rest)) return Write(*row, layer->layer, view);
-    } else if (naming_ == Naming::kMegatron && name.starts_with(LayersName())) {
+    if (name.ends_with("rope.cache") || name.ends_with("freqs_cis") ||
+        name.ends_with("tokens_per_expert_E")) {
+      return {};  // buffers
+    }
+    if (const auto layer = ParseLayer(name, table_.layers_from)) {
+      const ExpertName expert = ParseExpert(layer->rest);
+      const NameRow* row = table_.Find(expert.pattern);
+      if (row) return Write(*row, {layer->layer, expert.expert}, view);
+    } else if (naming_ == Naming::kMegatron && name.starts_with(table_.layers_from)) {
       // Megatron's torch_dist keeps all layers in one tensor.
-      const Row* row = Find(name.substr(LayersName().size()));
+      const NameRow* row = table_.Find(name.substr(table_.layers_from.size()));
       if (row && !view.shape.empty()) {
         for (std::int64_t i = 0; i < view.shape[0]; ++i) {
-          TRY(Write(*row, i, TRY(builder_.At(view, i))));
+          TRY(Write(*row, {i}, TRY(builder_.At(view, i))));
         }
         return {};
       }
-    } else if (const Row* row = Find(name)) {
-      return Write(*row, std::nullopt, view);
+    } else if (const NameRow* row = table_.Find(name)) {
+      return Write(*row, {}, view);
     }
     return Fail(ErrorKind::kUnsupported,
                 fmt::format("{}: the tensor \"{}\", in {}'s names, has no place in the family {}",
@@ -217,35 +99,94 @@ class Renamer {
                 "check model_type in the model_config");
   }
 
-  Status Write(const Row& row, std::optional<std::int64_t> layer, const TensorView& view) {
-    const auto named = [&](std::string_view name) {
-      return layer ? fmt::format("model.layers.{}.{}", *layer, name) : std::string(name);
-    };
+  std::string Named(const Place& place, std::string_view name) const {
+    const std::size_t at = name.find("{}");
+    const std::string filled =
+        at == std::string_view::npos
+            ? std::string(name)
+            : fmt::format("{}{}{}", name.substr(0, at), place.expert, name.substr(at + 2));
+    return place.layer ? fmt::format("{}{}.{}", table_.layers_to, *place.layer, filled) : filled;
+  }
+
+  Status Write(const NameRow& row, const Place& place, const TensorView& view) {
+    const std::string name = Named(place, row.to);
     switch (row.cut) {
       case Cut::kAsItIs:
-        builder_.Add(named(row.to), view);
+        builder_.Add(name, view);
         return {};
       case Cut::kVocabulary: {
         const std::int64_t rows = view.shape.empty() ? 0 : view.shape[0];
-        builder_.Add(named(row.to), TRY(builder_.Rows(view, 0, std::min(rows, model_.vocab_size))));
+        builder_.Add(name, TRY(builder_.Rows(view, 0, std::min(rows, model_.vocab_size))));
         return {};
       }
       case Cut::kInterleavedQuery:
-        return WriteRotary(named(row.to), view, model_.heads);
+        return WriteRotary(name, view, model_.heads);
       case Cut::kInterleavedKey:
-        return WriteRotary(named(row.to), view, model_.kv_heads);
+        return WriteRotary(name, view, model_.kv_heads);
       case Cut::kQueryKeyValue:
-        return WriteQueryKeyValue(named("self_attn"), row.to, view);
+        return WriteQueryKeyValue(Named(place, "self_attn"), row.to, view);
       case Cut::kGroupedQueryKeyValue:
-        return WriteGrouped(named("self_attn"), row.to, view);
+        return WriteGrouped(Named(place, "self_attn"), row.to, view);
       case Cut::kGateUp:
-        break;
+        return WriteGateUp(row, place, view);
+      case Cut::kHeadwise:
+        return WriteExchanged(name, view, 3, model_.heads);
+      case Cut::kGroupedBlocks:
+        return WriteExchanged(name, view, model_.heads, 3);
+      case Cut::kGroupedColumns:
+        return WriteColumns(name, view);
+      case Cut::kTransposed:
+        builder_.Add(name, ViewBuilder::Swap(TRY(builder_.OfRank(view, 2)), 0, 1));
+        return {};
+      case Cut::kExperts:
+      case Cut::kExpertGateUp:
+        return WriteExperts(row, place, view);
     }
-    const std::int64_t wide = model_.intermediate_size;
-    builder_.Add(fmt::format("{}.gate_proj.{}", named("mlp"), row.to),
-                 TRY(builder_.Rows(view, 0, wide)));
-    builder_.Add(fmt::format("{}.up_proj.{}", named("mlp"), row.to),
-                 TRY(builder_.Rows(view, wide, wide)));
+    return {};
+  }
+
+  // The width of experts the configuration does not say here.
+  Status WriteGateUp(const NameRow& row, const Place& place, const TensorView& view) {
+    const bool is_expert = row.to.contains("{}");
+    const std::int64_t rows = view.shape.empty() ? 0 : view.shape[0];
+    const std::int64_t wide = is_expert ? rows / 2 : model_.intermediate_size;
+    const TensorView halves = TRY(builder_.Split(view, {2, wide}));
+    const std::string stem = Named(place, row.to);
+    builder_.Add(stem + "gate_proj.weight", TRY(builder_.At(halves, 0)));
+    builder_.Add(stem + "up_proj.weight", TRY(builder_.At(halves, 1)));
+    return {};
+  }
+
+  Status WriteExperts(const NameRow& row, Place place, const TensorView& view) {
+    const TensorView experts = TRY(builder_.OfRank(view, 3));
+    for (place.expert = 0; place.expert < experts.shape[0]; ++place.expert) {
+      const TensorView one = TRY(builder_.At(experts, place.expert));
+      if (row.cut == Cut::kExpertGateUp) {
+        TRY(WriteGateUp(row, place, one));
+      } else {
+        builder_.Add(Named(place, row.to), one);
+      }
+    }
+    return {};
+  }
+
+  // Rows [first, second, head] as [second, first, head].
+  Status WriteExchanged(std::string name, const TensorView& view, std::int64_t first,
+                        std::int64_t second) {
+    const TensorView split = TRY(builder_.Split(view, {first, second, model_.head_dim}));
+    builder_.Add(std::move(name), ViewBuilder::Swap(split, 0, 1), 3);
+    return {};
+  }
+
+  // Rows [heads, 3, head] of inputs as inputs by columns [3, heads, head].
+  Status WriteColumns(std::string name, const TensorView& view) {
+    const std::int64_t rows = 3 * model_.heads * model_.head_dim;
+    const TensorView matrix = TRY(builder_.OfRank(view, 2));
+    TensorView split = TRY(builder_.Split(matrix, {model_.heads, 3, model_.head_dim}));
+    for (const auto& [a, b] : {std::pair{0, 1}, {2, 3}, {1, 2}, {0, 1}}) {
+      split = ViewBuilder::Swap(std::move(split), a, b);
+    }
+    builder_.AddShaped(std::move(name), split, {matrix.shape[1], rows});
     return {};
   }
 
@@ -294,7 +235,8 @@ class Renamer {
   }
 
   const TensorSource& source_;
-  Naming naming_;
+  const Naming naming_;
+  const NameTable table_;
   const ModelDimensions& model_;
   ViewBuilder builder_;
 };
@@ -304,12 +246,12 @@ class Renamer {
 Result<CheckpointWeights> WithCanonicalNames(CheckpointWeights weights,
                                              const ModelDimensions& model) {
   if (weights.naming == Naming::kHuggingFace) return weights;
-  if (std::ranges::find(kFamilies, model.model_type) == std::end(kFamilies)) {
+  if (NameTableOf(weights.naming, model.model_type).rows.empty()) {
     return Fail(ErrorKind::kUnsupported,
                 fmt::format("the names of {} are not mapped to the family {}",
                             ToString(weights.naming), model.model_type),
                 fmt::format("mapped are {}; or convert the checkpoint to safetensors",
-                            fmt::join(kFamilies, ", ")));
+                            fmt::join(MappedFamilies(weights.naming), ", ")));
   }
   std::vector<AssembledTensor> tensors =
       TRY(Renamer(*weights.source, weights.naming, model).Rename());

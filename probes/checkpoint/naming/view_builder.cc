@@ -75,6 +75,11 @@ Result<TensorView> ViewBuilder::Split(const TensorView& view,
   return split;
 }
 
+Result<TensorView> ViewBuilder::OfRank(const TensorView& view, std::size_t rank) const {
+  if (view.shape.size() != rank) return WrongShape(view);
+  return view;
+}
+
 TensorView ViewBuilder::Swap(TensorView view, std::size_t a, std::size_t b) {
   std::swap(view.shape[a], view.shape[b]);
   std::swap(view.stride[a], view.stride[b]);
@@ -83,6 +88,12 @@ TensorView ViewBuilder::Swap(TensorView view, std::size_t a, std::size_t b) {
 
 void ViewBuilder::Add(std::string name, const TensorView& view, std::size_t merged) {
   AddJoined(std::move(name), {view}, merged);
+}
+
+void ViewBuilder::AddShaped(std::string name, const TensorView& view,
+                            std::vector<std::int64_t> shape) {
+  Add(std::move(name), view);
+  tensors_.back().info.shape = std::move(shape);
 }
 
 void ViewBuilder::AddJoined(std::string name, const std::vector<TensorView>& views,

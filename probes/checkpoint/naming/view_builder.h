@@ -33,11 +33,15 @@ class ViewBuilder {
   Result<TensorView> At(const TensorView& view, std::int64_t index) const;
   // The first dimension as several. kInvalidData where they do not multiply to it.
   Result<TensorView> Split(const TensorView& view, const std::vector<std::int64_t>& sizes) const;
+  // The view itself. kInvalidData where it has another number of dimensions.
+  Result<TensorView> OfRank(const TensorView& view, std::size_t rank) const;
   // Two dimensions, one for the other.
   static TensorView Swap(TensorView view, std::size_t a, std::size_t b);
 
   // Adds a tensor that reads through the view; the first `merged` dimensions become one.
   void Add(std::string name, const TensorView& view, std::size_t merged = 1);
+  // The same under another shape of as many elements.
+  void AddShaped(std::string name, const TensorView& view, std::vector<std::int64_t> shape);
   // The same of several views, one below the other.
   void AddJoined(std::string name, const std::vector<TensorView>& views, std::size_t merged);
 
