@@ -5,7 +5,11 @@
 // A DIR is one that bench/oracle/family_models.py writes. Prints a line of JSON for each: the
 // largest absolute difference to logits.f32 in fp32 with both attention kernels, with the
 // configuration in transformers 4's spelling, and in bf16, where the root of the mean square too.
+// Where formats.json names further checkpoints of the same weights (bench/oracle/family_formats.py)
+// "formats" says of each whether its logits are equal to those of model.safetensors, bit for bit:
+// "equal", or what is wrong.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -13,6 +17,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "probes/checkpoint/naming/canonical_names.h"
 #include "probes/checkpoint/open_checkpoint.h"
 #include "probes/model/decoder.h"
 
@@ -47,10 +52,47 @@ Difference DifferenceOf(const std::vector<float>& a, const std::vector<float>& b
   return difference;
 }
 
+// The logits of the checkpoint at `path`, whatever its format, in fp32.
+Result<std::vector<float>> LogitsOf(const std::string& path, const ModelConfig& config,
+                                    const std::vector<TokenId>& tokens) {
+  const ModelDimensions dimensions = {.model_type = config.model_type,
+                                      .layers = config.layers,
+                                      .heads = config.heads,
+                                      .kv_heads = config.kv_heads,
+                                      .head_dim = config.head_dim,
+                                      .intermediate_size = config.intermediate_size,
+                                      .vocab_size = config.vocab_size};
+  const CheckpointWeights weights = TRY(WithCanonicalNames(TRY(OpenCheckpoint(path)), dimensions));
+  const LoadedDecoder loaded = TRY(LoadDecoder(*weights.source, config, {}));
+  return loaded.decoder->Logits(tokens);
+}
+
 struct Variant {
   std::string directory;
   std::vector<TokenId> tokens;
   std::vector<float> logits;
+
+  // "equal", or what is wrong, of each format.
+  Status CompareFormats(JsonWriter& json) const {
+    json.Key("formats").BeginObject();
+    const std::string list = directory + "/formats.json";
+    if (access(list.c_str(), F_OK) == 0) {
+      const ModelConfig config = TRY(LoadModelConfig(directory + "/config.json"));
+      const std::vector<float> expected = TRY(LogitsOf(directory, config, tokens));
+      const JsonDocument formats = TRY(ParseJsonFile(list));
+      for (const auto& format : formats.GetObject()) {
+        const auto found = LogitsOf(JoinPath(directory, format.value.GetString()), config, tokens);
+        const bool equal =
+            found && found->size() == expected.size() &&
+            std::memcmp(found->data(), expected.data(), expected.size() * sizeof(float)) == 0;
+        json.Field(format.name.GetString(), equal   ? std::string("equal")
+                                            : found ? std::string("other logits")
+                                                    : found.error().Text());
+      }
+    }
+    json.EndObject();
+    return {};
+  }
 
   Result<Difference> Compare(const std::string& config_name, const Place& place,
                              bool batched_attention) const {
@@ -74,7 +116,9 @@ Result<std::string> Measure(const std::string& directory) {
   JsonWriter json;
   json.BeginObject().Field("directory", directory).Field("fp32", fp32.largest);
   json.Field("batched", batched.largest).Field("v4", v4.largest);
-  json.Field("bf16", bf16.largest).Field("bf16_rms", bf16.rms).EndObject();
+  json.Field("bf16", bf16.largest).Field("bf16_rms", bf16.rms);
+  TRY(variant.CompareFormats(json));
+  json.EndObject();
   return json.Text();
 }
 

