@@ -167,6 +167,7 @@ class NanotronReader {
       }
       parts_[name->parameter].push_back({*name, TRY(files_.Open(path))});
     }
+    TRY(CheckTimes());
     for (auto& [parameter, parts] : parts_) TRY(Join(parameter, parts));
     return std::move(tensors_);
   }
@@ -188,6 +189,22 @@ class NanotronReader {
       if (paths_.size() > kMaxFiles) return Invalid(files_.PathOf("model"), "too many files");
     }
     return {};
+  }
+
+  // A save over an older checkpoint writes the configuration last: while some files are older than
+  // it and some newer, they are of two saves.
+  Status CheckTimes() {
+    const std::int64_t marked = files_.at(TRY(files_.Open(kConfigName))).stamp.mtime_ns;
+    const ConfinedFile *older = nullptr, *newer = nullptr;
+    for (const auto& [parameter, parts] : parts_) {
+      for (const Part& part : parts) {
+        const ConfinedFile& file = files_.at(part.file);
+        (file.stamp.mtime_ns > marked ? newer : older) = &file;
+      }
+    }
+    if (!older || !newer) return {};
+    return NotYet(fmt::format("{} was written after {}, and {} before it", newer->path, kConfigName,
+                              older->path));
   }
 
   Status Join(const std::string& parameter, std::vector<Part>& parts) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <filesystem>
 
 #include "test_files.h"
@@ -14,7 +15,7 @@ using ::testing::HasSubstr;
 
 class Nanotron : public ::testing::Test {
  protected:
-  Nanotron() : folder_(directory_.Copy("writers/nanotron_tp2", "run") + "/7") {}
+  Nanotron() : folder_(directory_.Copy("writers/nanotron_tp2", "run") + "/7") { SetTimes(folder_); }
 
   std::string HeadOfRank(int rank) const {
     return folder_ + "/model/model/lm_head/pp_block/model_weight_pp-rank-0-of-1_tp-rank-" +
@@ -22,12 +23,13 @@ class Nanotron : public ::testing::Test {
   }
 
   // Both texts have one length, so that the file stays a safetensors file.
-  static void Replace(const std::string& path, const std::string& from, const std::string& to) {
+  void Replace(const std::string& path, const std::string& from, const std::string& to) const {
     std::string content = ReadText(path);
     const std::size_t at = content.find(from);
     ASSERT_NE(at, std::string::npos) << from;
     content.replace(at, from.size(), to);
     WriteText(path, content);
+    SetTimes(folder_);
   }
 
   Error OpenError() const {
@@ -80,6 +82,16 @@ TEST_F(Nanotron, WaitsForAPartThatIsMissing) {
   const Error error = OpenError();
   EXPECT_TRUE(error.retryable);
   EXPECT_THAT(error.message, HasSubstr("rank 1 of 2 of model.lm_head.pp_block.weight is missing"));
+}
+
+TEST_F(Nanotron, WaitsWhileItIsSavedOverAnOlderOne) {
+  using namespace std::chrono_literals;
+  const auto now = std::filesystem::last_write_time(folder_ + "/model_config.json");
+  EXPECT_EQ(OpenError().message, "opened");
+  std::filesystem::last_write_time(HeadOfRank(1), now + 1s);
+  const Error error = OpenError();
+  EXPECT_TRUE(error.retryable);
+  EXPECT_THAT(error.message, HasSubstr("was written after model_config.json"));
 }
 
 TEST_F(Nanotron, KnowsReleasesThatTurnTheHalvesOfAHead) {

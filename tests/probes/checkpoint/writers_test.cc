@@ -33,14 +33,7 @@ class WritersTest : public ::testing::TestWithParam<const char*> {
     const auto expected = ParseJsonFile(folder_ + "/expected.json");
     EXPECT_TRUE(expected) << expected.error().Text();
     path_ = folder_ + "/" + (*expected)["checkpoint"].GetString();
-    SetTimes();
-  }
-
-  void SetTimes() const {
-    const auto now = std::filesystem::file_time_type::clock::now();
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
-      if (entry.is_regular_file()) std::filesystem::last_write_time(entry.path(), now);
-    }
+    SetTimes(folder_);
   }
 
   TemporaryDirectory directory_;
@@ -76,7 +69,7 @@ TEST_P(WritersTest, IsNeverReadyWhileAFileThatItNeedsIsShort) {
     if (content.empty()) continue;
     for (const std::size_t size : {std::size_t{0}, content.size() / 2, content.size() - 1}) {
       WriteText(path, content.substr(0, size));
-      SetTimes();
+      SetTimes(folder_);
       const auto cut = Inspect(path_);
       if (file.name.ends_with(".yaml") || file.name.ends_with("config.json")) continue;
       EXPECT_FALSE(cut && cut->ready()) << file.name << " cut to " << size;
@@ -89,7 +82,7 @@ TEST_P(WritersTest, IsNeverReadyWhileAFileThatItNeedsIsShort) {
           << file.name << " removed";
     }
     WriteText(path, content);
-    SetTimes();
+    SetTimes(folder_);
   }
   EXPECT_TRUE(Inspect(path_)->ready());
 }
