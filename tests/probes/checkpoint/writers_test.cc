@@ -90,7 +90,8 @@ TEST_P(WritersTest, IsNeverReadyWhileAFileThatItNeedsIsShort) {
 INSTANTIATE_TEST_SUITE_P(All, WritersTest,
                          ::testing::Values("torch_fsdp", "litgpt", "deepspeed_zero1",
                                            "deepspeed_zero3", "olmo_core", "megatron_legacy_tp2",
-                                           "megatron_dist_tp2", "nanotron_tp2", "torchtitan"),
+                                           "megatron_legacy_pp2", "composer", "megatron_dist_tp2",
+                                           "nanotron_tp2", "torchtitan"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
