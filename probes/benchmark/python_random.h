@@ -1,9 +1,9 @@
 // Python's random.Random, as far as lm-eval draws with it: the same seed gives the same numbers.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -30,13 +30,7 @@ class PythonRandom {
   }
 
  private:
-  static constexpr std::size_t kWords = 624;
-
-  std::uint32_t Next();
-  void Refill();
-
-  std::array<std::uint32_t, kWords> state_;
-  std::size_t position_ = kWords;
+  std::mt19937 engine_;
 };
 
 }  // namespace couplingd
