@@ -75,6 +75,7 @@ void WriteScore(JsonWriter& json, const ImportedResult& about, const Score& scor
 }  // namespace
 
 Result<WorkerResult> RunProbe(const std::string& probe, const WorkerRequest& request,
+                              const Clock& clock,
                               const std::function<void(const WorkerFrames&)>& on_frame) {
   ProcessOptions options;
   options.arguments = {probe, "evaluate"};
@@ -83,7 +84,7 @@ Result<WorkerResult> RunProbe(const std::string& probe, const WorkerRequest& req
   Process process = TRY(Process::Start(options));
   // A probe that ends at once closes its stdin; its frames say more about it than the broken pipe.
   const Status asked = WriteAll(process.stdin_pipe(), ToJson(request));
-  WorkerFrames frames;
+  WorkerFrames frames(clock);
   TRY(ReadLines(process.stdout_pipe(), [&](std::string_view line) {
     frames.Take(line);
     on_frame(frames);

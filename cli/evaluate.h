@@ -14,6 +14,7 @@ namespace couplingd {
 // Runs `probe evaluate` with the request on its stdin; `on_frame` is called after every line. What
 // the probe writes on stderr goes to ours.
 Result<WorkerResult> RunProbe(const std::string& probe, const WorkerRequest& request,
+                              const Clock& clock,
                               const std::function<void(const WorkerFrames&)>& on_frame);
 
 // {"checkpoint", "step", "model_type", "parameters", "device", "dtype", "bos", "weights_hash",

@@ -29,26 +29,25 @@ class Progress {
       context_.Say(Printable(frames.notes()[notes_]) + "\n");
     }
     const int percent = static_cast<int>(100 * frames.progress());
-    if (!shown_ || (percent == percent_ && frames.task() == task_)) return;
-    percent_ = percent;
-    task_ = frames.task();
-    const int filled = percent / 4;
-    std::string bar(static_cast<std::size_t>(filled), '#');
+    std::string bar(static_cast<std::size_t>(percent / 4), '#');
     bar.resize(25, '.');
-    context_.terminal.err << fmt::format("\r\x1b[K[{}] {:3d}% {}", bar, percent, Printable(task_))
-                          << std::flush;
+    std::string line = fmt::format("[{}] {:3d}% {}", bar, percent, Printable(frames.task()));
+    if (const auto left = frames.Left()) line += fmt::format(", {} left", RoughSpan(*left));
+    if (!shown_ || line == line_) return;
+    context_.terminal.err << "\r\x1b[K" << line << std::flush;
+    line_ = std::move(line);
     drawn_ = true;
   }
   void Clear() {
     if (std::exchange(drawn_, false)) context_.terminal.err << "\r\x1b[K" << std::flush;
+    line_.clear();
   }
 
  private:
   const CommandContext& context_;
   const bool shown_, quiet_;
   std::size_t notes_ = 0;
-  int percent_ = -1;
-  std::string task_;
+  std::string line_;  // as it stands there
   bool drawn_ = false;
 };
 
@@ -179,8 +178,8 @@ Result<ForegroundResult> RunInForeground(const CommandContext& context,
   if (!options.tokens.empty()) result.about.tokens = TRY(ParseCount(options.tokens));
   Progress progress(context, options.quiet);
   result.started_at = context.services.clock.Now();
-  auto worker =
-      RunProbe(probe, request, [&](const WorkerFrames& frames) { progress.Show(frames); });
+  auto worker = RunProbe(probe, request, context.services.clock,
+                         [&](const WorkerFrames& frames) { progress.Show(frames); });
   progress.Clear();
   result.worker = TRY(std::move(worker));
   result.finished_at = context.services.clock.Now();

@@ -100,8 +100,14 @@ std::string RenderStatus(const JsonValue& status, std::size_t width) {
   if (evaluating && evaluating->IsArray()) {
     for (const JsonValue& one : evaluating->GetArray()) {
       const double progress = NumberOf(one, "progress").value_or(0);
-      text += Field("evaluating", fmt::format("{} step {}: {:.0f}%", TextOf(one, "run"),
-                                              IntegerCell(one, "step"), 100 * progress));
+      std::string line = fmt::format("{} step {}: {:.0f}%", TextOf(one, "run"),
+                                     IntegerCell(one, "step"), 100 * progress);
+      if (const auto left = NumberOf(one, "seconds_left")) {
+        constexpr double kLongest = 1e9;  // seconds
+        const auto seconds = static_cast<std::int64_t>(std::clamp(*left, 0.0, kLongest));
+        line += fmt::format(", {} left", RoughSpan(std::chrono::seconds(seconds)));
+      }
+      text += Field("evaluating", line);
     }
   }
   const JsonValue* problems = FindMember(status, "problems");

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/units.h"
 
 namespace couplingd {
 namespace {
@@ -82,6 +83,13 @@ std::size_t DisplayWidth(std::string_view text) {
   const std::string valid = ToValidUtf8(text);
   return static_cast<std::size_t>(std::ranges::count_if(
       CodePoints(valid), [](const CodePoint& point) { return !Combines(point.value); }));
+}
+
+std::string RoughSpan(std::chrono::milliseconds span) {
+  using namespace std::chrono;
+  if (span >= days(1)) return FormatDuration(floor<hours>(span));
+  if (span >= hours(1)) return FormatDuration(floor<minutes>(span));
+  return FormatDuration(floor<seconds>(span));
 }
 
 std::string Shorten(std::string_view text, std::size_t width) {

@@ -1,6 +1,7 @@
 // Text for a terminal.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ std::string ToAscii(std::string_view text);
 
 // Columns that the text takes: code points, marks that combine not counted.
 std::size_t DisplayWidth(std::string_view text);
+
+// A span that nobody needs to know exactly: "12s", "3m20s", "1h5m", "2d3h".
+std::string RoughSpan(std::chrono::milliseconds span);
 
 // At most `width` columns; what is cut from the middle is replaced by an ellipsis.
 std::string Shorten(std::string_view text, std::size_t width);

@@ -28,7 +28,7 @@ class DaemonApp final : public App {
         config_(std::move(config)),
         history_(std::move(history)),
         http_(MakeCurlHttpClient()),
-        executor_(MakeLocalExecutor(std::move(probe))) {}
+        executor_(MakeLocalExecutor(std::move(probe), clock)) {}
 
   Status Run() override {
     const ServiceParts parts{clock_,     *history_,     *http_,

@@ -113,6 +113,8 @@ class LineProcess : public std::enable_shared_from_this<LineProcess> {
 
 // An evaluation from its start until its result was handed over.
 struct Execution {
+  explicit Execution(const Clock& clock) : frames(clock) {}
+
   std::string request;  // as it was sent
   WorkerFrames frames;
   std::weak_ptr<LineProcess> process;
@@ -123,8 +125,9 @@ struct Execution {
 
 class LocalExecutor final : public Executor {
  public:
-  explicit LocalExecutor(std::vector<std::string> probe)
+  LocalExecutor(std::vector<std::string> probe, const Clock& clock)
       : probe_(std::move(probe)),
+        clock_(clock),
         work_(asio::make_work_guard(io_)),
         thread_([this] { io_.run(); }) {}
 
@@ -168,7 +171,7 @@ class LocalExecutor final : public Executor {
 
   void Evaluate(std::int64_t tag, const WorkerRequest& request,
                 std::function<void(Result<WorkerResult>)> done) override {
-    auto evaluation = std::make_shared<Execution>();
+    auto evaluation = std::make_shared<Execution>(clock_);
     evaluation->request = ToJson(request);
     evaluation->done = std::move(done);
     {
@@ -217,10 +220,11 @@ class LocalExecutor final : public Executor {
     if (found != evaluations_.end()) StopProcess(found->second);
   }
 
-  double Progress(std::int64_t tag) const override {
+  EvaluationProgress Progress(std::int64_t tag) const override {
     const std::lock_guard lock(mutex_);
     const auto found = evaluations_.find(tag);
-    return found == evaluations_.end() ? 0 : found->second->frames.progress();
+    if (found == evaluations_.end()) return {};
+    return {found->second->frames.progress(), found->second->frames.Left()};
   }
 
   std::size_t running() const override {
@@ -302,6 +306,7 @@ class LocalExecutor final : public Executor {
   }
 
   const std::vector<std::string> probe_;
+  const Clock& clock_;
   asio::io_context io_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
 
@@ -316,8 +321,8 @@ class LocalExecutor final : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> MakeLocalExecutor(std::vector<std::string> probe) {
-  return std::make_unique<LocalExecutor>(std::move(probe));
+std::unique_ptr<Executor> MakeLocalExecutor(std::vector<std::string> probe, const Clock& clock) {
+  return std::make_unique<LocalExecutor>(std::move(probe), clock);
 }
 
 }  // namespace couplingd

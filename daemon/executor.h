@@ -2,11 +2,14 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "config/config.h"
@@ -30,6 +33,11 @@ struct InspectAnswer {
 };
 
 Result<InspectAnswer> ParseInspectAnswer(std::string_view json);
+
+struct EvaluationProgress {
+  double fraction = 0;                            // 0 to 1
+  std::optional<std::chrono::milliseconds> left;  // absent until there is a speed
+};
 
 // What Adopt found under a tag.
 enum class Adoption {
@@ -64,13 +72,13 @@ class Executor {
   // Asks the process to stop (SIGTERM, after a grace SIGKILL); `done` follows with kCancelled or
   // what it still finished.
   virtual void Cancel(std::int64_t tag) = 0;
-  // 0 to 1; 0 for a tag that does not run.
-  virtual double Progress(std::int64_t tag) const = 0;
+  // Nothing done for a tag that does not run.
+  virtual EvaluationProgress Progress(std::int64_t tag) const = 0;
   virtual std::size_t running() const = 0;  // evaluations
 };
 
 // `probe` is the program and its leading arguments: {"…/couplingd-probe"} or the configured
-// command.
-std::unique_ptr<Executor> MakeLocalExecutor(std::vector<std::string> probe);
+// command. The clock outlives the executor.
+std::unique_ptr<Executor> MakeLocalExecutor(std::vector<std::string> probe, const Clock& clock);
 
 }  // namespace couplingd

@@ -78,7 +78,7 @@ class Pipeline {
   // it.
   bool idle() const;
   std::size_t evaluating() const { return evaluating_.size(); }
-  // JSON array of {run, step, path, progress, started_at} of what is being evaluated.
+  // JSON array of {run, step, path, progress, seconds_left, started_at} of what is being evaluated.
   std::string EvaluatingJson() const;
 
  private:

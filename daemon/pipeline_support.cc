@@ -113,7 +113,11 @@ std::string Pipeline::EvaluatingJson() const {
   json.BeginArray();
   for (const auto& [id, running] : evaluating_) {
     json.BeginObject().Field("run", running.run).Field("step", running.checkpoint.step);
-    json.Field("path", running.checkpoint.path).Field("progress", parts_.executor.Progress(id));
+    const EvaluationProgress progress = parts_.executor.Progress(id);
+    json.Field("path", running.checkpoint.path).Field("progress", progress.fraction);
+    json.Field("seconds_left",
+               progress.left ? std::optional(static_cast<double>(progress.left->count()) / 1000)
+                             : std::nullopt);
     json.Field("started_at", FormatTime(running.started_at)).EndObject();
   }
   return json.EndArray().Text();

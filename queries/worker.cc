@@ -121,7 +121,7 @@ void WorkerFrames::Take(std::string_view line) {
     const std::string kind = TRY(GetString(frame, "frame", kSource));
     if (kind == "progress") {
       const double total = TRY(GetDouble(frame, "total", kSource));
-      progress_ = total > 0 ? TRY(GetDouble(frame, "done", kSource)) / total : 0;
+      pace_.Take(TRY(GetDouble(frame, "done", kSource)), total, clock_->Steady());
       task_ = TRY(FindString(frame, "task", kSource)).value_or("");
     } else if (kind == "note") {
       notes_.push_back(TRY(FindString(frame, "text", kSource)).value_or(""));

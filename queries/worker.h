@@ -8,9 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "config/config.h"
+#include "queries/evaluation_pace.h"
 #include "records/score.h"
 
 namespace couplingd {
@@ -65,10 +67,15 @@ struct WorkerExit {
 // over.
 class WorkerFrames {
  public:
+  // The clock outlives this.
+  explicit WorkerFrames(const Clock& clock) : clock_(&clock) {}
+
   // A line that is no JSON object with a "frame" is remembered as the error.
   void Take(std::string_view line);
 
-  double progress() const { return progress_; }  // 0 to 1
+  double progress() const { return pace_.fraction(); }  // 0 to 1
+  // Absent until something was forwarded.
+  std::optional<std::chrono::milliseconds> Left() const { return pace_.Left(clock_->Steady()); }
   const std::string& task() const { return task_; }
   const std::vector<std::string>& notes() const { return notes_; }
   // After the last line: the result, or the error that the worker reported, or what its end says
@@ -76,7 +83,8 @@ class WorkerFrames {
   Result<WorkerResult> Finish() const;
 
  private:
-  double progress_ = 0;
+  const Clock* clock_;
+  EvaluationPace pace_;
   std::string task_;
   std::vector<std::string> notes_;
   std::optional<WorkerResult> result_;

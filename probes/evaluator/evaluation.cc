@@ -233,7 +233,8 @@ class Evaluator {
   Status SendProgress(std::size_t packs_done) const {
     const ForwardPlan& forward = plan_.forward;
     return session_.Progress(
-        forward.packs[packs_done - 1].token_end, static_cast<std::int64_t>(forward.tokens.size()),
+        packs_done == 0 ? 0 : forward.packs[packs_done - 1].token_end,
+        static_cast<std::int64_t>(forward.tokens.size()),
         packs_.size() == 1 ? packs_.front().name : fmt::format("{} packs", packs_.size()));
   }
 

@@ -14,7 +14,7 @@ namespace couplingd {
 // are on disk before it returns.
 //
 // start {"model_type","parameters","device","dtype","packs","requests","memory_bytes","tokens":{…}}
-// progress  {"done","total","task"}: tokens of the trie
+// progress  {"done","total","task"}: tokens of the trie; the first before anything is forwarded
 // task      {"task","items","scores":[{"task","metric","value","stderr","n"}]}
 // result
 // {"weights_hash","parameters","d_model","model_type","tokenizer_hash","dtype","device","bos",

@@ -37,7 +37,7 @@ Result<std::vector<ContinuationScore>> ScoreRequests(Decoder& decoder, const Sco
   if (restored > 0 && restored < forward.packs.size()) {
     TRY(RestoreKept(decoder, forward, restored));
   }
-  if (restored > 0 && !progress(restored, forward.packs.size())) return Stopped(restored, forward);
+  if (!progress(restored, forward.packs.size())) return Stopped(restored, forward);
   for (std::size_t pack = restored; pack < forward.packs.size(); ++pack) {
     TRY(decoder.Run(forward, pack, tokens));
     if (log != nullptr) TRY(log->Add(forward, pack, tokens));

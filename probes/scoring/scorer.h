@@ -20,7 +20,8 @@ struct ContinuationScore {
   bool is_greedy = false;     // every token was its row's first maximum
 };
 
-// Packs done so far, of all; false stops the scoring with kCancelled.
+// Packs done so far, of all: told once before anything is forwarded, of what a log holds, and after
+// every pack. False stops the scoring with kCancelled.
 using ScoringProgress = std::function<bool(std::size_t done, std::size_t packs)>;
 
 // One score per request of the plan, in the requests' order. With a log, packs that it holds are

@@ -83,6 +83,17 @@ TEST(Views, JsonStaysOneArray) {
   EXPECT_EQ(std::ranges::count(text, '\n'), 2);
 }
 
+TEST(Views, StatusShowsHowLongAnEvaluationWillTakeWhereThatIsKnown) {
+  const auto status = ParseJson(
+      R"({"daemon":{"pid":7,"ready":true,"evaluating":[
+          {"run":"a","step":10,"progress":0.43,"seconds_left":3999.6},
+          {"run":"b","step":20,"progress":0,"seconds_left":null}]},"problems":[]})",
+      "status");
+  const std::string text = RenderStatus(*status, 80);
+  EXPECT_THAT(text, HasSubstr("evaluating  a step 10: 43%, 1h6m left\n"));
+  EXPECT_THAT(text, HasSubstr("evaluating  b step 20: 0%\n"));
+}
+
 TEST(Views, StatusShowsProblems) {
   const auto status = ParseJson(
       R"({"store":"/s","config":"/c","runs":2,"checkpoints":{"evaluated":3,"failed":1},"alerts":{},

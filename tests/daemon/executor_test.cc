@@ -39,7 +39,7 @@ class ExecutorTest : public testing::Test {
     char name[] = "/tmp/couplingd-executor-XXXXXX";
     directory_ = ::mkdtemp(name);
     ASSERT_TRUE(WriteFileAtomically(Path("probe"), kProbe, 0755));
-    executor_ = MakeLocalExecutor({Path("probe")});
+    executor_ = MakeLocalExecutor({Path("probe")}, clock_);
   }
   void TearDown() override {
     executor_.reset();
@@ -66,10 +66,12 @@ class ExecutorTest : public testing::Test {
     return holds();
   }
   bool Began(asio::io_context& io) const {
-    return Eventually(io, [&] { return fs::exists(Path("began")) && executor_->Progress(7) > 0; });
+    return Eventually(
+        io, [&] { return fs::exists(Path("began")) && executor_->Progress(7).fraction > 0; });
   }
 
   std::string directory_;
+  const SystemClock clock_;
   std::unique_ptr<Executor> executor_;
 };
 
@@ -87,7 +89,7 @@ TEST_F(ExecutorTest, AnEvaluationThatOutlivesItsServiceIsTakenOverByTheNext) {
   std::optional<Result<WorkerResult>> result;
   ASSERT_EQ(executor_->Adopt(7, Request(), [&](auto given) { result = std::move(given); }),
             Adoption::kTaken);
-  EXPECT_EQ(executor_->Progress(7), 0.25);
+  EXPECT_EQ(executor_->Progress(7).fraction, 0.25);
   LetItEnd();
   ASSERT_TRUE(Eventually(io, [&] { return result.has_value(); }));
   ASSERT_TRUE(*result) << result->error().Text();
@@ -139,7 +141,7 @@ TEST_F(ExecutorTest, ACancelledEvaluationSaysSo) {
 }
 
 TEST_F(ExecutorTest, AProgramThatIsNotThereIsAnErrorOfTheEvaluation) {
-  executor_ = MakeLocalExecutor({Path("nonesuch")});
+  executor_ = MakeLocalExecutor({Path("nonesuch")}, clock_);
   asio::io_context io;
   executor_->Serve(io);
   std::optional<Result<WorkerResult>> result;

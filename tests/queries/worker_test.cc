@@ -12,7 +12,8 @@ constexpr const char* kResultFrame =
 constexpr const char* kGoodEnd = R"({"frame":"exit","code":0,"signal":0,"text":"exit code 0"})";
 
 WorkerFrames Take(std::initializer_list<const char*> lines) {
-  WorkerFrames frames;
+  static const ManualClock clock(0);
+  WorkerFrames frames(clock);
   for (const char* line : lines) frames.Take(line);
   return frames;
 }
@@ -28,6 +29,16 @@ TEST(WorkerFrames, GiveTheResultOfAnEvaluationThatEndedWell) {
 
 TEST(WorkerFrames, TellHowFarItIs) {
   EXPECT_EQ(Take({R"({"frame":"progress","done":1,"total":4,"task":"a"})"}).progress(), 0.25);
+}
+
+TEST(WorkerFrames, TellHowLongItWillTakeFromWhatWasForwardedSinceTheFirst) {
+  ManualClock clock(0);
+  WorkerFrames frames(clock);
+  frames.Take(R"({"frame":"progress","done":60,"total":100,"task":"a"})");  // was there before
+  EXPECT_EQ(frames.Left(), std::nullopt);
+  clock.Advance(std::chrono::seconds(2));
+  frames.Take(R"({"frame":"progress","done":70,"total":100,"task":"a"})");
+  EXPECT_EQ(frames.Left(), std::chrono::seconds(6));
 }
 
 TEST(WorkerFrames, GiveTheErrorThatTheWorkerReportedRatherThanItsExitCode) {
