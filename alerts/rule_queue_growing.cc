@@ -102,7 +102,7 @@ std::vector<Finding> EvaluateQueueGrowing(const RuleConfig& rule, const RuleInpu
   finding.interventions = {
       {"investigate",
        "Evaluate fewer checkpoints (schedule: log, or every: n), fewer items "
-       "(evaluation.limit_items), or give it more (executor.concurrency, a GPU); look whether an "
+       "(evaluation.budget), or give it more (executor.concurrency, a GPU); look whether an "
        "evaluation hangs with couplingctl status.",
        "A queue that grows never catches up: alerts come ever later."}};
   return {finding};

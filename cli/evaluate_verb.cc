@@ -17,9 +17,8 @@ namespace {
 
 struct EvaluateCommand {
   ForegroundOptions foreground;
-  std::string samples, gate;
+  std::string samples, gate, budget;
   std::vector<std::string> packs;
-  std::optional<int> limit;
   bool internals = false;
   Format format;
 };
@@ -59,7 +58,9 @@ Result<WorkerRequest> MakeRequest(const EvaluateCommand& command,
     for (std::string& folder : TRY(FindPack(pack, config, scratch)))
       request.packs.push_back(std::move(folder));
   }
-  if (command.limit) request.evaluation.limit_items = command.limit;
+  if (!command.budget.empty()) {
+    request.evaluation.budget = TRY(ParseItemBudget(command.budget));
+  }
   if (command.internals) request.evaluation.internals = true;
   if (!command.samples.empty()) {
     std::error_code ignored;
@@ -107,8 +108,8 @@ void AddEvaluateVerb(CLI::App& app, CommandContext& context) {
                    "Write one row per item there, in the shape of lm-eval's samples_*.jsonl");
   verb->add_option("--gate", command->gate,
                    "Exit 0 if the rule holds, 1 if not, 2 if undetermined: arc_easy.acc>=0.4");
-  verb->add_option("--limit", command->limit, "A seeded subset of so many items of each pack")
-      ->check(CLI::Range(1, 1 << 30));
+  verb->add_option("--budget", command->budget,
+                   "A seeded subset of each pack: 500items, or as many as can be asked in 60s");
   verb->add_flag("--internals", command->internals, "Look inside too, as the verb internals does");
   command->foreground.AddTo(*verb);
   command->format.AddTo(*verb);

@@ -13,12 +13,15 @@
 #include "base/result.h"
 #include "records/alert.h"
 #include "records/coupling.h"
+#include "records/item_budget.h"
 #include "records/matcher.h"
 
 namespace couplingd {
 
 struct StoreConfig {
   std::string path = "/var/lib/couplingd";  // state directory: database, score files, lock, socket
+  // What evaluations that were broken off have scored so far is kept so long.
+  std::chrono::milliseconds keep_unfinished{std::chrono::days(7)};
 };
 
 struct ServerConfig {
@@ -62,7 +65,9 @@ struct EvaluationConfig {
   int token_budget = 0;                       // tokens forwarded at once; 0: chosen for the device
   std::optional<std::uint64_t> memory_limit;  // bytes of GPU memory, or of RAM on a CPU
   bool internals = false;                     // look inside every checkpoint too
-  std::optional<int> limit_items;  // a seeded subset of each task, the same for the whole run
+  // A seeded subset of each task, the same for the whole run; absent: all items. What a time means
+  // in items is decided by the run's first evaluation.
+  std::optional<ItemBudget> budget;
   std::uint64_t seed = 1;
   std::chrono::milliseconds timeout{std::chrono::hours(6)};
   int attempts = 3;              // then the checkpoint is put aside as failed

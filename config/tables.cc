@@ -37,6 +37,10 @@ const Table<StoreConfig>& StoreTable() {
   static const Table<StoreConfig> table = {{
       PathKey("path", &StoreConfig::path,
               "State directory (mode 0700): the database, score files, the lock and the socket."),
+      DurationKey("keep_unfinished", &StoreConfig::keep_unfinished,
+                  "What evaluations that were broken off have scored so far is kept so long, for "
+                  "them to go on; not longer than their checkpoint is there.",
+                  std::chrono::hours(1)),
   }};
   return table;
 }
@@ -197,39 +201,59 @@ const Table<WatchConfig>& WatchTable() {
   return table;
 }
 
+std::optional<ItemBudget> ReadBudget(const YAML::Node& node, const Scope& scope) {
+  const auto text = ReadText(node, scope);
+  if (!text) return std::nullopt;
+  Result<ItemBudget> budget = ParseItemBudget(*text);
+  if (budget) return *budget;
+  scope.Add(budget.error().message, budget.error().hint);
+  return std::nullopt;
+}
+
 const Table<EvaluationConfig>& EvaluationTable() {
-  static const Table<EvaluationConfig> table = {{
-      TextKey("device", &EvaluationConfig::device,
-              "auto (an idle GPU, else the CPU), cpu, cuda:INDEX or cuda:GPU-UUID.", IsDevice),
-      ChoiceKey(
-          "dtype", &EvaluationConfig::dtype, {"auto", "fp32", "bf16", "fp16"},
-          "Computation: auto (the weights' own type on a GPU, fp32 on a CPU), fp32, bf16, fp16."),
-      ChoiceKey(
-          "bos", &EvaluationConfig::bos, {"auto", "true", "false"},
-          "Begin contexts with the tokenizer's BOS: auto (as its own files say), true, false."),
-      IntegerKey("threads", &EvaluationConfig::threads,
-                 "CPU threads. 0: half of the cores, at least one.", 0, 4096),
-      IntegerKey("token_budget", &EvaluationConfig::token_budget,
-                 "Tokens that are forwarded at once. 0: chosen for the device.", 0, 1 << 24),
-      SizeKey("memory_limit", &EvaluationConfig::memory_limit,
-              "Most memory of the GPU, or of RAM on a CPU, such as 8GiB. null: what is free."),
-      IntegerKey(
-          "limit_items", &EvaluationConfig::limit_items,
-          "Evaluate a seeded subset of so many items per task, the same for all checkpoints. "
-          "null: all items.",
-          1),
-      IntegerKey("seed", &EvaluationConfig::seed, "Draws that subset.", 0,
-                 std::numeric_limits<std::int64_t>::max()),
-      FlagKey("internals", &EvaluationConfig::internals,
-              "Look inside too: layer coupling, competing heads and the dimension of hidden states "
-              "become scores of the task internals:PROTOCOL, as couplingctl internals shows them."),
-      DurationKey("timeout", &EvaluationConfig::timeout, "Longest time for one evaluation.",
-                  seconds(1)),
-      IntegerKey("attempts", &EvaluationConfig::attempts,
-                 "Failed attempts after which a checkpoint is put aside as failed.", 1, 100),
-      ChoiceKey("order", &EvaluationConfig::order, {"newest", "oldest"},
-                "Which waiting checkpoint comes next: newest or oldest."),
-  }};
+  static const Table<EvaluationConfig> table = {
+      .keys =
+          {
+              TextKey("device", &EvaluationConfig::device,
+                      "auto (an idle GPU, else the CPU), cpu, cuda:INDEX or cuda:GPU-UUID.",
+                      IsDevice),
+              ChoiceKey("dtype", &EvaluationConfig::dtype, {"auto", "fp32", "bf16", "fp16"},
+                        "Computation: auto (the weights' own type on a GPU, fp32 on a CPU), fp32, "
+                        "bf16, fp16."),
+              ChoiceKey("bos", &EvaluationConfig::bos, {"auto", "true", "false"},
+                        "Begin contexts with the tokenizer's BOS: auto (as its own files say), "
+                        "true, false."),
+              IntegerKey("threads", &EvaluationConfig::threads,
+                         "CPU threads. 0: half of the cores, at least one.", 0, 4096),
+              IntegerKey("token_budget", &EvaluationConfig::token_budget,
+                         "Tokens that are forwarded at once. 0: chosen for the device.", 0,
+                         1 << 24),
+              SizeKey(
+                  "memory_limit", &EvaluationConfig::memory_limit,
+                  "Most memory of the GPU, or of RAM on a CPU, such as 8GiB. null: what is free."),
+              MakeKey(
+                  "budget", &EvaluationConfig::budget,
+                  "Evaluate a seeded subset of every task, the same for all checkpoints of a run: "
+                  "500items of each, or as many as the run's first evaluation can ask in 60s. "
+                  "null: "
+                  "all items.",
+                  ReadBudget, FormatItemBudget),
+              IntegerKey("seed", &EvaluationConfig::seed, "Draws that subset.", 0,
+                         std::numeric_limits<std::int64_t>::max()),
+              FlagKey("internals", &EvaluationConfig::internals,
+                      "Look inside too: layer coupling, competing heads and the dimension of "
+                      "hidden states "
+                      "become scores of the task internals:PROTOCOL, as couplingctl internals "
+                      "shows them."),
+              DurationKey("timeout", &EvaluationConfig::timeout, "Longest time for one evaluation.",
+                          seconds(1)),
+              IntegerKey("attempts", &EvaluationConfig::attempts,
+                         "Failed attempts after which a checkpoint is put aside as failed.", 1,
+                         100),
+              ChoiceKey("order", &EvaluationConfig::order, {"newest", "oldest"},
+                        "Which waiting checkpoint comes next: newest or oldest."),
+          },
+      .instead = {{"limit_items", "write budget: with a number such as 500items"}}};
   return table;
 }
 

@@ -11,6 +11,7 @@
 #include "daemon/alerting.h"
 #include "daemon/identity.h"
 #include "daemon/preserve.h"
+#include "daemon/run_budget.h"
 #include "daemon/schedule.h"
 #include "queries/analysis.h"
 
@@ -195,7 +196,8 @@ void Pipeline::Dispatch() {
     const UnixMillis now = parts_.clock.Now();
     std::erase_if(*queue, [&](const Checkpoint& c) {
       const auto rests = not_before_.find(c.id);
-      return evaluating_.contains(c.id) || (rests != not_before_.end() && now < rests->second);
+      return evaluating_.contains(c.id) || (rests != not_before_.end() && now < rests->second) ||
+             MustWaitForBudget(c).value_or(false);
     });
     const auto next = NextInQueue(*queue, config_.evaluation.order, last_started_);
     if (!next) return;
@@ -233,26 +235,31 @@ Status Pipeline::Evaluate(Checkpoint checkpoint) {
 void Pipeline::Preserve(Running running, const RunConfig& run) {
   const std::string target = PreservedPath(running.checkpoint.id);
   RemovePreserved(target);
-  Result<std::string> path = PreserveCheckpoint(running.checkpoint.path, target, run.preserve);
-  if (!path) {
-    boost::asio::post(parts_.io, [this, running, error = path.error()] {
+  const auto prepare = [&]() -> Result<WorkerRequest> {
+    return RequestFor(run, TRY(PreserveCheckpoint(running.checkpoint.path, target, run.preserve)));
+  };
+  const Result<WorkerRequest> request = prepare();
+  if (!request) {
+    boost::asio::post(parts_.io, [this, running, error = request.error()] {
       Persist("failed evaluation",
               [this, running, error] { return RecordFailure(running, error); });
     });
     return;
   }
   parts_.executor.Evaluate(
-      running.checkpoint.id, RequestFor(run, *path),
+      running.checkpoint.id, *request,
       [this, running](Result<WorkerResult> result) { Finish(running, std::move(result)); });
 }
 
-WorkerRequest Pipeline::RequestFor(const RunConfig& run, const std::string& path) const {
+Result<WorkerRequest> Pipeline::RequestFor(const RunConfig& run, const std::string& path) const {
   WorkerRequest request;
   request.checkpoint = path;
   request.model_config = run.model_config;
   request.tokenizer = run.tokenizer;
   request.packs = run.packs;
   request.evaluation = config_.evaluation;
+  request.evaluation.budget =
+      TRY(BudgetOf(parts_.history.reader(), config_.evaluation, run.name)).asked;
   request.scores_dir = parts_.history.reader().ScoresDirectory();
   request.read_roots = {path};
   for (const std::string& root : {run.path, DirectoryName(run.model_config), run.tokenizer}) {
@@ -284,6 +291,7 @@ Status Pipeline::Record(const Running& running, const WorkerResult& result) {
     family = run.family;
     TRY(parts_.history.SaveRun(run));
     TRY(parts_.history.SaveCheckpoint(checkpoint));
+    TRY(SettleBudget(parts_.history, config_.evaluation, run.name, result));
     for (Evaluation& evaluation :
          ToEvaluations(result, config_.evaluation, running.started_at, now)) {
       evaluation.checkpoint_id = checkpoint.id;
@@ -295,6 +303,7 @@ Status Pipeline::Record(const Running& running, const WorkerResult& result) {
   spdlog::info("{}: step {} is evaluated after {:.1f} s on {} in {}", running.run,
                running.checkpoint.step, static_cast<double>(now - running.started_at) / 1000,
                result.device, result.dtype);
+  NoteSlowness(running.run, std::chrono::milliseconds(now - running.started_at));
   Couple(family);
   Dispatch();
   return {};

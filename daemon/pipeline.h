@@ -102,7 +102,9 @@ class Pipeline {
   void Dispatch();
   Status Evaluate(Checkpoint checkpoint);
   void Preserve(Running running, const RunConfig& run);
-  WorkerRequest RequestFor(const RunConfig& run, const std::string& path) const;
+  Result<WorkerRequest> RequestFor(const RunConfig& run, const std::string& path) const;
+  Result<bool> MustWaitForBudget(const Checkpoint& checkpoint) const;
+  void NoteSlowness(const std::string& run, std::chrono::milliseconds took);
   std::string PreservedPath(std::int64_t checkpoint) const;
   void Finish(const Running& running, Result<WorkerResult> result);
   Status Record(const Running& running, const WorkerResult& result);
@@ -130,7 +132,8 @@ class Pipeline {
   std::map<std::int64_t, UnixMillis> not_before_;  // by checkpoint id, after a failed attempt
   Advice advice_;
   EvidenceByFamily evidence_;
-  int unpersisted_ = 0;  // writes that wait for another try
+  std::set<std::string> slow_;  // runs of which it was said
+  int unpersisted_ = 0;         // writes that wait for another try
   bool stopping_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "daemon/pipeline.h"
+#include "daemon/run_budget.h"
 #include "daemon/schedule.h"
 
 namespace couplingd {
@@ -50,7 +51,7 @@ Status Pipeline::TakeOver(Checkpoint checkpoint) {
                                  ? checkpoint.path
                                  : PreservedPath(checkpoint.id);
     adoption = parts_.executor.Adopt(
-        checkpoint.id, RequestFor(watched->config, path),
+        checkpoint.id, TRY(RequestFor(watched->config, path)),
         [this, running](Result<WorkerResult> result) { Finish(running, std::move(result)); });
     if (adoption == Adoption::kTaken) {
       evaluating_[checkpoint.id] = running;
@@ -67,6 +68,27 @@ Status Pipeline::TakeOver(Checkpoint checkpoint) {
   checkpoint.updated_at = parts_.clock.Now();
   TRY(parts_.history.SaveCheckpoint(checkpoint));
   return {};
+}
+
+// While a run's first evaluation decides what its budget means, the others of that run wait.
+Result<bool> Pipeline::MustWaitForBudget(const Checkpoint& checkpoint) const {
+  for (const auto& [id, running] : evaluating_) {
+    if (running.checkpoint.run_id != checkpoint.run_id) continue;
+    return TRY(BudgetOf(parts_.history.reader(), config_.evaluation, running.run)).is_open;
+  }
+  return false;
+}
+
+void Pipeline::NoteSlowness(const std::string& run, std::chrono::milliseconds took) {
+  constexpr double kTolerance = 1.1;
+  const std::optional<ItemBudget>& budget = config_.evaluation.budget;
+  if (!budget || !budget->time || took <= *budget->time * kTolerance) return;
+  if (!slow_.insert(run).second) return;
+  Report(
+      "warning", run,
+      fmt::format("an evaluation took {:.1f} s, longer than evaluation.budget ({}): the items of "
+                  "a run are fixed so that its checkpoints can be compared",
+                  static_cast<double>(took.count()) / 1000, FormatItemBudget(*budget)));
 }
 
 std::string Pipeline::PreservedPath(std::int64_t checkpoint) const {

@@ -49,6 +49,7 @@ Result<WorkerResult> ParseResultFrame(const JsonValue& frame) {
   if (const auto width = TRY(FindInt(frame, "d_model", kSource))) {
     result.d_model = static_cast<int>(*width);
   }
+  result.items = TRY(FindInt(frame, "items", kSource));
   const JsonValue* packs = FindMember(frame, "packs");
   if (!packs || !packs->IsArray()) {
     return Fail(ErrorKind::kInvalidData,
@@ -103,9 +104,7 @@ std::string ToJson(const WorkerRequest& request) {
   json.Field("threads", evaluation.threads).Field("token_budget", evaluation.token_budget);
   json.Field("scores_dir", request.scores_dir);
   OrNull(json, "samples", request.samples);
-  json.Field("limit_items", evaluation.limit_items
-                                ? std::optional<std::int64_t>(*evaluation.limit_items)
-                                : std::nullopt);
+  OrNull(json, "budget", evaluation.budget ? FormatItemBudget(*evaluation.budget) : "");
   json.Field("seed", evaluation.seed).Field("memory_limit_bytes", evaluation.memory_limit);
   json.Field("internals", evaluation.internals);
   json.Field("timeout_s", static_cast<std::int64_t>(evaluation.timeout.count() / 1000));
@@ -157,8 +156,7 @@ Result<WorkerResult> WorkerFrames::Finish() const {
 std::vector<Evaluation> ToEvaluations(const WorkerResult& result, const EvaluationConfig& config,
                                       UnixMillis started_at, UnixMillis finished_at) {
   const std::string subset =
-      config.limit_items ? fmt::format("{} items, seed {}", *config.limit_items, config.seed)
-                         : "all";
+      result.items ? fmt::format("{} items, seed {}", *result.items, config.seed) : "all";
   std::vector<Evaluation> evaluations;
   for (const WorkerPackResult& pack : result.packs) {
     Evaluation evaluation;

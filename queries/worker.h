@@ -53,6 +53,7 @@ struct WorkerResult {
   std::string scorer;
   std::optional<double> parameters;
   std::optional<int> d_model;
+  std::optional<std::int64_t> items;  // that were asked of each pack; absent: all
   std::vector<WorkerPackResult> packs;
   std::string report;  // JSON object of what is known beside the scores; empty: nothing
 };

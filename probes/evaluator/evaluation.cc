@@ -14,6 +14,8 @@
 #include "probes/benchmark/samples.h"
 #include "probes/evaluator/internals_task.h"
 #include "probes/evaluator/packs.h"
+#include "probes/evaluator/questions.h"
+#include "probes/evaluator/time_budget.h"
 #include "probes/model/rotary.h"
 #include "probes/scoring/planner.h"
 #include "probes/scoring/score_log.h"
@@ -57,6 +59,7 @@ class Evaluator {
     TRY(MakePlans());
     TRY(SendStart());
     TRY(session_.StartLoading());
+    TRY(KeepWithinTime());
     TRY(Score());
     TRY(Record());
     if (settings_.internals) {
@@ -67,9 +70,10 @@ class Evaluator {
 
  private:
   Status OpenPacks() {
-    packs_ = TRY(session_.FromOutside("", OpenAllPacks(settings_.packs)));
-    if (settings_.limit_items) {
-      for (Pack& pack : packs_) KeepItems(pack, *settings_.limit_items, settings_.seed);
+    asked_.packs = TRY(session_.FromOutside("", OpenAllPacks(settings_.packs)));
+    if (settings_.budget) items_ = settings_.budget->items;
+    if (items_) {
+      for (Pack& pack : asked_.packs) KeepItems(pack, *items_, settings_.seed);
     }
     session_.EndStep("open");
     return {};
@@ -77,15 +81,16 @@ class Evaluator {
 
   Status EncodePacks() {
     const EncodeOptions options = session_.Encoding();
-    for (const Pack& pack : packs_) {
+    for (const Pack& pack : asked_.packs) {
       std::vector<EncodedRequest> encoded =
           TRY(EncodeRequests(pack, session_.tokenizer(), options));
-      plans_.push_back(MakePlan(pack, encoded));
+      asked_.plans.push_back(MakePlan(pack, encoded));
       std::size_t truncated = 0;
       for (EncodedRequest& request : encoded) {
         TRY(CheckVocabulary(request, pack));
         truncated += request.truncated ? 1 : 0;
-        requests_.push_back({std::move(request.tokens), static_cast<int>(request.scored_from)});
+        asked_.requests.push_back(
+            {std::move(request.tokens), static_cast<int>(request.scored_from)});
       }
       if (truncated > 0) {
         TRY(session_.Note(
@@ -123,23 +128,29 @@ class Evaluator {
   }
 
   Status MakePlans() {
-    const int budget = session_.TokenBudget();
-    plan_ = TRY(PlanScoring(requests_, budget, LongestShortText(session_.config())));
-    TRY(FitIntoMemory(budget));
+    planning_ = {session_.TokenBudget(), LongestShortText(session_.config())};
+    TRY(MakeScoringPlan());
+    TRY(FitIntoMemory());
     session_.EndStep("plan");
     return {};
   }
 
+  Status MakeScoringPlan() {
+    plan_ = TRY(PlanScoring(asked_.requests, planning_.token_budget, planning_.longest_short));
+    return {};
+  }
+
   // Halves the token budget until the plan fits.
-  Status FitIntoMemory(const int wanted) {
+  Status FitIntoMemory() {
     MemoryEstimate& needs = memory_;
     needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
     const std::optional<std::int64_t> cap = session_.MemoryCap();
     if (!cap) return {};
-    int budget = wanted;
+    const int wanted = planning_.token_budget;
+    int& budget = planning_.token_budget;
     while (needs.Peak() > *cap && budget / 2 >= kSmallestBudget) {
       budget /= 2;
-      plan_ = TRY(PlanScoring(requests_, budget, LongestShortText(session_.config())));
+      TRY(MakeScoringPlan());
       needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
     }
     if (needs.Peak() > *cap) {
@@ -154,6 +165,35 @@ class Evaluator {
         "memory", fmt::format("{} tokens are forwarded at once instead of {}, to fit into {} "
                               "MiB: {}",
                               budget, wanted, *cap >> 20, needs.Text()));
+  }
+
+  // With a budget of time: takes as many items as what is left of it allows.
+  Status KeepWithinTime() {
+    if (!settings_.budget || !settings_.budget->time) return {};
+    constexpr int kShareOfMeasuring = 20;
+    constexpr double kMargin = 0.9;  // recording, and packs that are not full, take some of it
+    const std::chrono::milliseconds budget = *settings_.budget->time;
+    const CostModel cost(session_.config());
+    const double speed = TRY(
+        MeasureSpeed(session_.decoder(), plan_.forward, cost, clock_, budget / kShareOfMeasuring));
+    const double left = std::chrono::duration<double>(budget).count() - session_.Seconds();
+    const std::int64_t largest = asked_.LargestPack();
+    const std::int64_t items = TRY(ItemsWithin(std::max(0.0, kMargin * left * speed), asked_,
+                                               settings_.seed, planning_, cost));
+    if (items < largest) {
+      items_ = items;
+      asked_ = Limited(asked_, items, settings_.seed);
+      TRY(MakeScoringPlan());
+    }
+    const double needed = cost.Of(plan_.forward) / speed;
+    TRY(session_.Note(
+        "budget", fmt::format("{} of the {} items of the largest pack {} {}: {:.3g} TFLOP at "
+                              "{:.3g} TFLOP/s take {:.0f} s",
+                              items, largest, needed > left ? "are asked, more than fit" : "fit",
+                              "into " + FormatItemBudget(*settings_.budget),
+                              cost.Of(plan_.forward) / 1e12, speed / 1e12, needed)));
+    session_.EndStep("budget");
+    return {};
   }
 
   Status Score() {
@@ -195,22 +235,24 @@ class Evaluator {
   Status Record() {
     std::string samples;
     std::size_t request = 0;
-    for (std::size_t i = 0; i < packs_.size(); ++i) {
-      TaskScores scores{packs_[i].name, {}};
-      for (const ItemInfo& item : plans_[i].items) {
+    for (std::size_t i = 0; i < asked_.packs.size(); ++i) {
+      const Pack& pack = asked_.packs[i];
+      const TaskPlan& plan = asked_.plans[i];
+      TaskScores scores{pack.name, {}};
+      for (const ItemInfo& item : plan.items) {
         std::vector<ChoiceScore>& of_item = scores.scores.emplace_back();
         for (std::size_t choice = 0; choice < item.choices.size(); ++choice, ++request) {
           of_item.push_back({scores_[request].log_likelihood, scores_[request].is_greedy});
         }
       }
-      PackResult result{.name = packs_[i].name, .hash = PackHash(packs_[i])};
-      result.metrics = TRY(ComputeMetrics(plans_[i], scores));
-      result.plan_hash = TRY(WritePlanFile(settings_.scores_dir, plans_[i]));
+      PackResult result{.name = pack.name, .hash = PackHash(pack)};
+      result.metrics = TRY(ComputeMetrics(plan, scores));
+      result.plan_hash = TRY(WritePlanFile(settings_.scores_dir, plan));
       result.scores_hash = TRY(WriteScoreFile(settings_.scores_dir, scores, result.plan_hash));
       if (!settings_.samples.empty()) {
-        samples += TRY(SampleRows(packs_[i], scores, result.metrics));
+        samples += TRY(SampleRows(pack, scores, result.metrics));
       }
-      TRY(SendTask(result, plans_[i].items.size()));
+      TRY(SendTask(result, plan.items.size()));
       results_.push_back(std::move(result));
     }
     if (!settings_.samples.empty()) TRY(WriteFileAtomically(settings_.samples, samples, 0644));
@@ -223,8 +265,8 @@ class Evaluator {
     JsonWriter json;
     json.BeginObject().Field("frame", "start");
     session_.WriteModel(json);
-    json.Field("packs", static_cast<std::int64_t>(packs_.size()));
-    json.Field("requests", static_cast<std::int64_t>(requests_.size()));
+    json.Field("packs", static_cast<std::int64_t>(asked_.packs.size()));
+    json.Field("requests", static_cast<std::int64_t>(asked_.requests.size()));
     json.Field("memory_bytes", memory_.Peak());
     WriteTokens(json);
     return session_.Send(json.EndObject().Text());
@@ -232,10 +274,11 @@ class Evaluator {
 
   Status SendProgress(std::size_t packs_done) const {
     const ForwardPlan& forward = plan_.forward;
-    return session_.Progress(
-        packs_done == 0 ? 0 : forward.packs[packs_done - 1].token_end,
-        static_cast<std::int64_t>(forward.tokens.size()),
-        packs_.size() == 1 ? packs_.front().name : fmt::format("{} packs", packs_.size()));
+    return session_.Progress(packs_done == 0 ? 0 : forward.packs[packs_done - 1].token_end,
+                             static_cast<std::int64_t>(forward.tokens.size()),
+                             asked_.packs.size() == 1
+                                 ? asked_.packs.front().name
+                                 : fmt::format("{} packs", asked_.packs.size()));
   }
 
   Status SendTask(const PackResult& result, std::size_t items) const {
@@ -265,7 +308,7 @@ class Evaluator {
     JsonWriter json;
     json.BeginObject().Field("frame", "result");
     session_.WriteIdentity(json);
-    json.Field("scorer", kScorerVersion);
+    json.Field("scorer", kScorerVersion).Field("items", items_);
     WriteTokens(json);
     session_.WriteSeconds(json);
     json.Key("packs").BeginArray();
@@ -284,12 +327,12 @@ class Evaluator {
   const EvaluationSettings& settings_;
   const Clock& clock_;
   ModelSession session_;
-  std::vector<Pack> packs_;
-  std::vector<TaskPlan> plans_;           // parallel to packs_
-  std::vector<ScoringRequest> requests_;  // of all packs, in the order of packs, items and choices
+  std::optional<std::int64_t> items_;  // that are asked of each pack; absent: all
+  Questions asked_;
+  Planning planning_;
   ScoringPlan plan_;
   MemoryEstimate memory_;
-  std::vector<ContinuationScore> scores_;  // parallel to requests_
+  std::vector<ContinuationScore> scores_;  // parallel to the requests
   std::optional<ScoreLog> unfinished_;     // on disk until the result is
   std::vector<PackResult> results_;
   std::optional<Internals> internals_;

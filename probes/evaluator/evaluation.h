@@ -18,8 +18,11 @@ namespace couplingd {
 // task      {"task","items","scores":[{"task","metric","value","stderr","n"}]}
 // result
 // {"weights_hash","parameters","d_model","model_type","tokenizer_hash","dtype","device","bos",
-//            "scorer","tokens":{"naive","trie","forwarded","read","rows"},"seconds":{…},
+//            "scorer","items","tokens":{"naive","trie","forwarded","read","rows"},"seconds":{…},
 //            "packs":[{"name","hash","plan_hash","scores_hash","scores":[…]}],"report":{…}}
+//
+// "items" is how many are asked of each pack, null for all. A budget of time decides it after the
+// model is loaded, from the speed of its first packs; measuring counts towards the budget.
 //
 // One that was killed goes on where it stood when it is asked for again (score_log.h).
 //

@@ -205,8 +205,10 @@ void ModelSession::EndStep(std::string_view name) {
 void ModelSession::WriteSeconds(JsonWriter& json) const {
   json.Key("seconds").BeginObject();
   for (const auto& [step, seconds] : seconds_) json.Field(step, seconds);
-  json.Field("total", SecondsSince(started_)).EndObject();
+  json.Field("total", Seconds()).EndObject();
 }
+
+double ModelSession::Seconds() const { return SecondsSince(started_); }
 
 double ModelSession::SecondsSince(std::chrono::steady_clock::time_point start) const {
   return std::chrono::duration<double>(clock_.Steady() - start).count();

@@ -90,6 +90,7 @@ class ModelSession {
   // Ends a step whose seconds go into the result frame.
   void EndStep(std::string_view name);
   void WriteSeconds(JsonWriter& json) const;
+  double Seconds() const;  // since the session began
 
  private:
   Result<ModelConfig> ReadModelConfigFile() const;

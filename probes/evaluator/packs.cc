@@ -69,10 +69,10 @@ std::int64_t SizeOf(const Stratum& stratum) {
 
 }  // namespace
 
-void KeepItems(Pack& pack, std::int64_t limit, std::int64_t seed) {
+std::vector<bool> ChooseItems(const Pack& pack, std::int64_t limit, std::int64_t seed) {
   const std::int64_t all = std::ssize(pack.items);
-  if (limit >= all) return;
-  std::vector<bool> keep(pack.items.size(), false);
+  std::vector<bool> keep(pack.items.size(), limit >= all);
+  if (limit >= all) return keep;
   // Each stratum's share, rounded so that the shares so far sum to theirs: it is exact at the end.
   std::int64_t passed = 0, kept = 0;
   for (const auto& [name, units] : StrataOf(pack, seed)) {
@@ -85,6 +85,11 @@ void KeepItems(Pack& pack, std::int64_t limit, std::int64_t seed) {
       kept += std::ssize(unit.items);
     }
   }
+  return keep;
+}
+
+void KeepItems(Pack& pack, std::int64_t limit, std::int64_t seed) {
+  const std::vector<bool> keep = ChooseItems(pack, limit, seed);
   std::size_t at = 0;
   std::erase_if(pack.items, [&](const PackItem&) { return !keep[at++]; });
 }

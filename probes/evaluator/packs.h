@@ -15,10 +15,13 @@ namespace couplingd {
 // Every pack that the paths name. kUsage where there is none or two share a name.
 Result<std::vector<Pack>> OpenAllPacks(std::span<const std::string> paths);
 
-// Keeps at most `limit` items, in their order: of every cluster its share, twins (clusters of two)
-// together or not at all; one item less where a twin would be parted. What is taken depends on ids,
-// clusters and the seed alone, so packs over the same items (MC1 and MC2) keep the same ones, and
-// so does every checkpoint of a run.
+// Which items to keep so that at most `limit` are: of every cluster its share, twins (clusters of
+// two) together or not at all; one item less where a twin would be parted. What is taken depends on
+// ids, clusters and the seed alone, so packs over the same items (MC1 and MC2) keep the same ones,
+// and so does every checkpoint of a run.
+std::vector<bool> ChooseItems(const Pack& pack, std::int64_t limit, std::int64_t seed);
+
+// Keeps those, in their order.
 void KeepItems(Pack& pack, std::int64_t limit, std::int64_t seed);
 
 }  // namespace couplingd

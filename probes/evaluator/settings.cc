@@ -92,8 +92,10 @@ Result<EvaluationSettings> ParseEvaluationSettings(std::string_view request_json
   constexpr std::int64_t kMostTokens = std::int64_t{1} << 24;
   settings.token_budget = static_cast<int>(TRY(Count(request, "token_budget", kMostTokens)));
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  if (const std::int64_t limit = TRY(Count(request, "limit_items", kMost)); limit > 0) {
-    settings.limit_items = limit;
+  if (const auto budget = TRY(FindString(request, "budget", kSource))) {
+    Result<ItemBudget> parsed = ParseItemBudget(*budget);
+    if (!parsed) return std::unexpected(parsed.error().Within("request: field \"budget\""));
+    settings.budget = *parsed;
   }
   settings.seed = TRY(FindInt(request, "seed", kSource)).value_or(0);
   settings.memory_limit_bytes = TRY(Count(request, "memory_limit_bytes", kMost));

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "probes/benchmark/requests.h"
+#include "records/item_budget.h"
 
 namespace couplingd {
 
@@ -31,10 +32,10 @@ struct EvaluationSettings {
   std::string dtype = "auto";
   std::string bos = "auto";  // auto, true, false
   BosMode bos_mode = BosMode::kAuto;
-  int threads = 0;                          // 0: as many as libtorch takes by itself
-  int token_budget = 0;                     // 0: by the device
-  std::optional<std::int64_t> limit_items;  // per pack
-  bool internals = false;                   // look inside too (internals_task.h)
+  int threads = 0;                   // 0: as many as libtorch takes by itself
+  int token_budget = 0;              // 0: by the device
+  std::optional<ItemBudget> budget;  // absent: all items
+  bool internals = false;            // look inside too (internals_task.h)
   std::int64_t seed = 0;
   std::int64_t memory_limit_bytes = 0;  // 0: none
   std::int64_t device_free_bytes = 0;   // of the GPU's memory; 0: nothing says

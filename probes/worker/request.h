@@ -15,7 +15,7 @@ namespace couplingd {
 // Fields (others are passed on untouched):
 // {"checkpoint":DIR,"model_config":FILE|null,"tokenizer":DIR|FILE|null,"packs":[DIR or FILE…],
 //  "dtype","device":"auto|cpu|cuda|cuda:INDEX|cuda:UUID","bos","threads":N,"token_budget":N,
-//  "scores_dir":DIR,"samples":FILE|null,"limit_items":N|null,"seed":N,
+//  "scores_dir":DIR,"samples":FILE|null,"budget":"500items|60s"|null,"seed":N,
 //  "memory_limit_bytes":N|null,"timeout_s":N|null,"grace_ms":N|null,"read_roots":[DIR…]}
 // Every path is real (absolute, links resolved) after Parse.
 struct EvaluateRequest {

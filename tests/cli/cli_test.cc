@@ -291,9 +291,9 @@ echo '{"frame":"exit","code":0,"signal":0,"text":"exit code 0"}'
   std::filesystem::create_directories(root_ + "/out/checkpoint-7");
   const std::string pack =
       Write("mine.jsonl", "{\"context\":\"a\",\"choices\":[\" b\",\" c\"],\"gold\":0}\n");
-  ASSERT_EQ(Run({"evaluate", root_ + "/out/checkpoint-7", "--pack", pack, "--json", "--limit", "9",
-                 "--samples", root_ + "/samples.jsonl", "--record", "--db", root_ + "/state",
-                 "--gate", "arc.acc>=0.3"}),
+  ASSERT_EQ(Run({"evaluate", root_ + "/out/checkpoint-7", "--pack", pack, "--json", "--budget",
+                 "9items", "--samples", root_ + "/samples.jsonl", "--record", "--db",
+                 root_ + "/state", "--gate", "arc.acc>=0.3"}),
             0)
       << err();
   const auto answer = ParseJson(out(), "answer");
@@ -306,10 +306,12 @@ echo '{"frame":"exit","code":0,"signal":0,"text":"exit code 0"}'
                 "\"value\":0.5,\"stderr\":0.05,\"n\":100}");
   const auto request = ParseJsonFile(root_ + "/request.json");
   ASSERT_TRUE(request);
-  EXPECT_EQ(GetInt(*request, "limit_items", ""), 9);
+  EXPECT_EQ(GetString(*request, "budget", ""), "9items");
   EXPECT_EQ(GetString(*request, "samples", ""), root_ + "/samples.jsonl");
   EXPECT_EQ((*request)["packs"][0].GetString(), pack);
   EXPECT_THAT(err(), HasSubstr("recorded as run out step 7: 1 new"));
+  EXPECT_EQ(Run({"evaluate", root_ + "/out/checkpoint-7", "--pack", pack, "--budget", "9"}), 65);
+  EXPECT_THAT(err(), HasSubstr("\"9\" is not a budget (write a number of items such as 500items"));
   ASSERT_EQ(Run({"scores", "--db", root_ + "/state"}), 0);
   EXPECT_THAT(out(), HasSubstr("50.00%"));
   EXPECT_EQ(Run({"evaluate", root_ + "/out/checkpoint-7", "--pack", "absent"}), 65);

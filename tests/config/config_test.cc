@@ -47,7 +47,7 @@ runs:
 packs: [packs/arc, truthfulqa]
 axes:
   - {name: x, reasoning: arc_easy.acc, truthfulness: crows_pairs_english.unstereotyped, level: 0.9}
-evaluation: {memory_limit: 8GiB, limit_items: 100, timeout: 90s, bos: true, device: "cuda:1"}
+evaluation: {memory_limit: 8GiB, budget: 100items, timeout: 90s, bos: true, device: "cuda:1"}
 coupling: {bounds: {tax: -0.2}}
 rules:
   - {name: r, kind: phase, axes: x, severity: critical}
@@ -76,7 +76,7 @@ heartbeat: {url_file: ping, interval: 1m, method: GET}
   EXPECT_EQ(config->runs[0].packs, config->packs);
   EXPECT_EQ(config->axes[0].level, 0.9);
   EXPECT_EQ(config->evaluation.memory_limit, 8ull << 30);
-  EXPECT_EQ(config->evaluation.limit_items, 100);
+  EXPECT_EQ(config->evaluation.budget, ItemBudget{.items = 100});
   EXPECT_EQ(config->evaluation.bos, "true");
   EXPECT_EQ(config->coupling.bounds.tax, -0.2);
   EXPECT_EQ(config->rules[0].severity, Severity::kCritical);

@@ -81,9 +81,14 @@ TEST(ToEvaluations, KeepSeriesApartThatDifferInAnythingButTheWeights) {
   other = *result;
   other.bos = "false";
   EXPECT_NE(ToEvaluations(other, config, 1, 2)[0].series_key, first.series_key);
-  EvaluationConfig subset;
-  subset.limit_items = 10;
-  EXPECT_NE(ToEvaluations(*result, subset, 1, 2)[0].series_key, first.series_key);
+  other = *result;
+  other.items = 10;
+  const Evaluation subset = ToEvaluations(other, config, 1, 2)[0];
+  EXPECT_NE(subset.series_key, first.series_key);
+  EvaluationConfig other_draw;
+  other_draw.seed = 2;
+  EXPECT_NE(ToEvaluations(other, other_draw, 1, 2)[0].series_key, subset.series_key);
+  EXPECT_EQ(ToEvaluations(*result, other_draw, 1, 2)[0].series_key, first.series_key);
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ TEST(Evaluation, WritesSampleRowsWhenAskedTo) {
   const TinyCheckpoint tiny;
   EvaluationSettings settings = tiny.Settings(TinyPack());
   settings.samples = tiny.root() + "/samples.jsonl";
-  settings.limit_items = 4;
+  settings.budget = ItemBudget{.items = 4};
   ASSERT_TRUE(Ask(settings).result);
   const std::string rows = ReadFile(settings.samples).value();
   EXPECT_EQ(std::ranges::count(rows, '\n'), 4);

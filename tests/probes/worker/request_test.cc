@@ -16,7 +16,7 @@ TEST(EvaluateRequest, SettlesPathsAndDeviceAndPassesTheRestOn) {
       R"({"checkpoint":")" + place / "latest" + R"(","scores_dir":")" + place / "scores/new" +
       R"(","samples":")" + place / "elsewhere/s.jsonl" + R"(","packs":[")" +
       place / "scores/../elsewhere" +
-      R"("],"threads":2,"timeout_s":7,"token_budget":4096,"bos":"auto","limit_items":null})");
+      R"("],"threads":2,"timeout_s":7,"token_budget":4096,"bos":"auto","budget":null})");
   ASSERT_TRUE(request) << request.error().Text();
   EXPECT_EQ(request->checkpoint, place / "checkpoint");
   EXPECT_EQ(request->scores_dir, place / "scores/new");
