@@ -49,6 +49,7 @@ Status Pipeline::Start() {
     return {};
   }));
   for (const std::string& family : families) Couple(family);
+  RemoveUnfinished();
   Dispatch();
   return {};
 }

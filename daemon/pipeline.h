@@ -65,6 +65,8 @@ class Pipeline {
   // Rules and the queue, so far as they depend on time alone; call it now and then. False where the
   // rules could not be evaluated.
   bool Tick();
+  // Removes what evaluations that nobody will go on with have left beside the scores.
+  void RemoveUnfinished();
   // No new evaluations; those under way are asked to stop and return to the queue.
   void Stop();
   // Puts what is being evaluated back into the queue without waiting; the pipeline is not used
@@ -106,6 +108,7 @@ class Pipeline {
   Result<bool> MustWaitForBudget(const Checkpoint& checkpoint) const;
   void NoteSlowness(const std::string& run, std::chrono::milliseconds took);
   std::string PreservedPath(std::int64_t checkpoint) const;
+  bool IsGone(const std::string& checkpoint) const;
   void Finish(const Running& running, Result<WorkerResult> result);
   Status Record(const Running& running, const WorkerResult& result);
   Status RecordFailure(const Running& running, const Error& error);

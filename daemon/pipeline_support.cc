@@ -10,6 +10,7 @@
 #include "daemon/pipeline.h"
 #include "daemon/run_budget.h"
 #include "daemon/schedule.h"
+#include "history/score_file.h"
 
 namespace couplingd {
 namespace {
@@ -93,6 +94,29 @@ void Pipeline::NoteSlowness(const std::string& run, std::chrono::milliseconds to
 
 std::string Pipeline::PreservedPath(std::int64_t checkpoint) const {
   return JoinPath(config_.store.path, fmt::format("preserved/{}", checkpoint));
+}
+
+void Pipeline::RemoveUnfinished() {
+  const UnixMillis oldest = parts_.clock.Now() - config_.store.keep_unfinished.count();
+  const std::size_t removed =
+      RemoveUnfinishedLogs(parts_.history.reader().ScoresDirectory(), oldest,
+                           [this](const std::string& checkpoint) { return IsGone(checkpoint); });
+  if (removed > 0) spdlog::info("{} unfinished evaluations are forgotten", removed);
+}
+
+// Of a preserved copy, which is made anew for every attempt, what it is a copy of counts.
+bool Pipeline::IsGone(const std::string& checkpoint) const {
+  std::string path = checkpoint;
+  for (const Checkpoint& queued : parts_.history.reader()
+                                      .CheckpointsInState(CheckpointState::kQueued)
+                                      .value_or(std::vector<Checkpoint>())) {
+    if (PreservedPath(queued.id) == checkpoint) path = queued.path;
+  }
+  for (const auto& [id, running] : evaluating_) {
+    if (PreservedPath(id) == checkpoint) path = running.checkpoint.path;
+  }
+  const Result<Candidate> found = LookAt(path);
+  return !found && found.error().kind == ErrorKind::kNotFound;
 }
 
 bool Pipeline::idle() const {

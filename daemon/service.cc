@@ -30,6 +30,7 @@ using boost::system::error_code;
 
 constexpr std::chrono::seconds kRulesInterval{5};
 constexpr std::chrono::seconds kLogInterval{60};
+constexpr std::chrono::hours kUnfinishedInterval{1};
 constexpr std::chrono::milliseconds kIdleCheck{200};
 constexpr std::chrono::seconds kDrainLimit{10};
 constexpr std::chrono::seconds kStopLimit{15};
@@ -80,6 +81,7 @@ class RunningService final : public Service {
       if (pipeline_.Tick()) Beat();
     });
     Every(kLogInterval, [this] { MaintainStore(); });
+    Every(kUnfinishedInterval, [this] { pipeline_.RemoveUnfinished(); });
     if (parts_.once) Every(kIdleCheck, [this] { EndWhenIdle(); });
     if (const auto interval = WatchdogInterval()) Every(*interval, [this] { FeedWatchdog(); });
     NotifyStatus(fmt::format("watching {} runs", config_.runs.size()));

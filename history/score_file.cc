@@ -1,11 +1,15 @@
 #include "history/score_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 
 #include "base/files.h"
@@ -28,6 +32,30 @@ constexpr std::size_t kChoiceInfoBytes = 3 * 4 + 1;
 constexpr std::size_t kChoiceScoreBytes = 8 + 1;
 constexpr std::size_t kItemInfoBytes = 2 * kTextBytes + 8;
 constexpr std::size_t kItemScoresBytes = 8;
+
+constexpr std::string_view kUnfinished = ".unfinished";
+constexpr std::string_view kTitle = "checkpoint ";
+constexpr std::size_t kLongestTitle = 8192;
+
+struct LogHead {
+  UnixMillis written_at = 0;
+  std::string title;  // its first line
+};
+
+std::optional<LogHead> ReadHead(const std::string& path) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status {};
+  if (!file.valid() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return std::nullopt;
+  }
+  LogHead head{status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1'000'000, ""};
+  char block[kLongestTitle];
+  const ssize_t size = ::pread(file.get(), block, sizeof block, 0);
+  if (size > 0) head.title.assign(block, static_cast<std::size_t>(size));
+  const std::size_t end = head.title.find('\n');
+  head.title.resize(end == std::string::npos ? 0 : end);
+  return head;
+}
 
 bool IsHash(std::string_view text) {
   return text.size() == kHashDigits && std::ranges::all_of(text, [](char c) {
@@ -228,6 +256,31 @@ Result<TaskScores> ReadScoreFile(const std::string& directory, const std::string
   for (std::size_t i = 0; i < items; ++i) scores.scores.push_back(TRY(ReadChoices(reader)));
   TRY(reader.VerifyEnd());
   return scores;
+}
+
+std::string UnfinishedLogPath(const std::string& directory, const std::string& key) {
+  return JoinPath(directory, fmt::format(".{}{}", key, kUnfinished));
+}
+
+std::string UnfinishedLogTitle(const std::string& checkpoint) {
+  return fmt::format("{}{}", kTitle, checkpoint);
+}
+
+std::size_t RemoveUnfinishedLogs(
+    const std::string& directory, UnixMillis oldest,
+    const std::function<bool(const std::string& checkpoint)>& is_gone) {
+  std::size_t removed = 0;
+  const auto names = ListDirectory(directory);
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
+    if (!name.starts_with('.') || !name.ends_with(kUnfinished)) continue;
+    const std::string path = JoinPath(directory, name);
+    const std::optional<LogHead> head = ReadHead(path);
+    if (!head) continue;
+    const bool is_left = head->written_at < oldest || (head->title.starts_with(kTitle) &&
+                                                       is_gone(head->title.substr(kTitle.size())));
+    if (is_left && ::unlink(path.c_str()) == 0) ++removed;
+  }
+  return removed;
 }
 
 }  // namespace couplingd

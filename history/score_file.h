@@ -7,9 +7,12 @@
 // the greedy flag.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "records/score.h"
 
@@ -24,5 +27,15 @@ Result<std::string> WriteScoreFile(const std::string& directory, const TaskScore
 // A damaged file is kInvalidData with its cause; counts are checked before memory is taken.
 Result<TaskPlan> ReadPlanFile(const std::string& directory, const std::string& plan_hash);
 Result<TaskScores> ReadScoreFile(const std::string& directory, const std::string& scores_hash);
+
+// What an evaluation under way has scored so far stands beside them: `.<key>.unfinished`, whose
+// first line names the checkpoint (probes/scoring/score_log.h).
+std::string UnfinishedLogPath(const std::string& directory, const std::string& key);
+std::string UnfinishedLogTitle(const std::string& checkpoint);
+
+// Removes the logs that were last written before `oldest`, and those whose checkpoint is gone: what
+// nobody will go on with. Returns how many.
+std::size_t RemoveUnfinishedLogs(const std::string& directory, UnixMillis oldest,
+                                 const std::function<bool(const std::string& checkpoint)>& is_gone);
 
 }  // namespace couplingd

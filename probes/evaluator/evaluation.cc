@@ -205,7 +205,8 @@ class Evaluator {
       sent = SendProgress(done);
       return sent.has_value();
     };
-    const ScoreLog log(settings_.scores_dir, ScoresKey());
+    const ScoreLog log(UnfinishedLogPath(settings_.scores_dir, ScoresKey()),
+                       UnfinishedLogTitle(settings_.checkpoint));
     Result<std::vector<ContinuationScore>> scores =
         ScoreRequests(session_.decoder(), plan_, progress, &log);
     TRY(std::move(sent));

@@ -88,9 +88,6 @@ std::string HashOf(const ForwardPlan& plan) {
   return hash.Hex();
 }
 
-ScoreLog::ScoreLog(const std::string& directory, const std::string& key)
-    : path_(JoinPath(directory, fmt::format(".{}.unfinished", key))) {}
-
 std::size_t ScoreLog::Restore(const ForwardPlan& plan, std::span<TokenScore> scores) const {
   const Result<std::string> text = ReadFile(path_, kMostBytes);
   if (!text) return 0;
@@ -98,7 +95,8 @@ std::size_t ScoreLog::Restore(const ForwardPlan& plan, std::span<TokenScore> sco
   std::string_view rest = *text;
   while (!rest.empty() && done < plan.packs.size()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
-    // What a crash has torn stands between whole lines: the pack was then scored again.
+    // The title, and what a crash has torn, which stands between whole lines: that pack was scored
+    // again.
     if (TakeLine(rest.substr(0, end), plan.packs[done], done, scores)) ++done;
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
@@ -107,6 +105,7 @@ std::size_t ScoreLog::Restore(const ForwardPlan& plan, std::span<TokenScore> sco
 
 Status ScoreLog::Add(const ForwardPlan& plan, std::size_t pack,
                      std::span<const TokenScore> scores) const {
+  if (::access(path_.c_str(), F_OK) != 0) TRY(AppendLine(path_, title_));
   return AppendLine(path_, LineOf(plan.packs[pack], pack, scores));
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "probes/model/decoder.h"
@@ -15,12 +16,15 @@ namespace couplingd {
 // XXH3-128 over all that a plan holds, 32 hexadecimal digits.
 std::string HashOf(const ForwardPlan& plan);
 
-// One evaluation at a time writes a log. A line per pack: its number, its scores, their hash.
+// One evaluation at a time writes a log: a title, and a line per pack with its number, its scores
+// and their hash.
 class ScoreLog {
  public:
-  // The log of everything that decides scores, named by `key` (hexadecimal digits), in a directory.
-  // Another process's interrupted evaluation of the same key is continued. Nothing is written yet.
-  ScoreLog(const std::string& directory, const std::string& key);
+  // The file's name stands for everything that decides scores, so that what another process has
+  // left there is gone on with. The title is one line that says whose it is. Nothing is written
+  // yet.
+  ScoreLog(std::string path, std::string title)
+      : path_(std::move(path)), title_(std::move(title)) {}
 
   // Fills `scores` for the packs that the log holds, from the first on without a gap, and returns
   // their number. Damaged lines are passed over; a log that cannot be read counts as empty.
@@ -35,7 +39,7 @@ class ScoreLog {
   const std::string& path() const { return path_; }
 
  private:
-  std::string path_;
+  std::string path_, title_;
 };
 
 }  // namespace couplingd

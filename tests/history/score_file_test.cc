@@ -1,5 +1,6 @@
 #include "history/score_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cmath>
@@ -225,6 +226,62 @@ TEST_F(ScoreFile, RefusesToWriteNaN) {
                        "item 2, choice 1 is NaN"))
       << text;
   EXPECT_FALSE(WriteScoreFile(Directory(), ExampleScores(), "no hash"));
+}
+
+class UnfinishedLogs : public ScoreFile {
+ protected:
+  // Written `age` before kNow.
+  std::string Leave(const std::string& key, const std::string& text, std::chrono::hours age) const {
+    std::filesystem::create_directories(Directory());
+    const std::string path = UnfinishedLogPath(Directory(), key);
+    std::ofstream(path) << text;
+    timespec time{};
+    time.tv_sec = kNow / 1000 - std::chrono::seconds(age).count();
+    const timespec times[] = {time, time};
+    ::utimensat(AT_FDCWD, path.c_str(), times, 0);
+    return path;
+  }
+  // Those older than a week, and those of /gone.
+  std::size_t Remove() const {
+    constexpr UnixMillis kWeek = 7 * 24 * 3600 * 1000;
+    return RemoveUnfinishedLogs(Directory(), kNow - kWeek, [](const std::string& checkpoint) {
+      return checkpoint == "/gone";
+    });
+  }
+
+  static constexpr UnixMillis kNow = 1700000000000;
+};
+
+TEST_F(UnfinishedLogs, AreRemovedWhenTheyAreOldOrTheirCheckpointIsGone) {
+  using std::chrono::hours;
+  const std::string title = UnfinishedLogTitle("/here") + "\n0 00 hash\n";
+  const std::string old = Leave("01", title, hours(8 * 24));
+  const std::string fresh = Leave("02", title, hours(6 * 24));
+  const std::string gone = Leave("03", UnfinishedLogTitle("/gone") + "\n", hours(1));
+  const std::string untitled = Leave("04", "0 00 hash\n", hours(1));
+  const std::string torn = Leave("05", UnfinishedLogTitle("/gone"), hours(1));
+  EXPECT_EQ(Remove(), 2u);
+  EXPECT_FALSE(std::filesystem::exists(old));
+  EXPECT_FALSE(std::filesystem::exists(gone));
+  for (const std::string& path : {fresh, untitled, torn}) {
+    EXPECT_TRUE(std::filesystem::exists(path)) << path;
+  }
+}
+
+TEST_F(UnfinishedLogs, AreTheOnlyFilesThatAreRemoved) {
+  const std::string log = Leave("01", "", std::chrono::hours(0));
+  const std::string scores = WriteScoreFile(Directory(), {.task = "t"}, kPlanHash).value();
+  const std::string target = Directory() + "/target";
+  std::ofstream(target) << UnfinishedLogTitle("/gone") << "\n";
+  std::filesystem::create_symlink(target, Directory() + "/.link.unfinished");
+  std::filesystem::create_directory(Directory() + "/.directory.unfinished");
+  const auto all_gone = [](const std::string&) { return true; };
+  constexpr UnixMillis kEver = std::numeric_limits<UnixMillis>::max();
+  EXPECT_EQ(RemoveUnfinishedLogs(Directory(), kEver, all_gone), 1u);
+  EXPECT_FALSE(std::filesystem::exists(log));
+  EXPECT_TRUE(std::filesystem::exists(Path(scores, "scores")));
+  EXPECT_TRUE(std::filesystem::exists(target));
+  EXPECT_EQ(RemoveUnfinishedLogs(Directory() + "/absent", kEver, all_gone), 0u);
 }
 
 }  // namespace

@@ -184,6 +184,14 @@ TEST(Evaluation, GoesOnWhereItWasKilled) {
     return count;
   };
   EXPECT_EQ(unfinished(), 1);
+  const auto keep_all = [](const std::string&) { return false; };
+  EXPECT_EQ(RemoveUnfinishedLogs(tiny.scores(), 0, keep_all), 0u);
+  std::string asked_about;
+  RemoveUnfinishedLogs(tiny.scores(), 0, [&](const std::string& checkpoint) {
+    asked_about = checkpoint;
+    return false;
+  });
+  EXPECT_EQ(asked_about, tiny.checkpoint());
   const auto resumed = run(0);
   ASSERT_TRUE(resumed) << resumed.error().Text();
   EXPECT_EQ(unfinished(), 0);

@@ -128,7 +128,7 @@ TEST(Scorer, GoesOnAfterABreakWithBitEqualScores) {
     ASSERT_GT(packs, 6u);
     const auto expected = ScoreRequests(*loaded.decoder, plan, GoOn).value();
     for (std::size_t killed_after = 1; killed_after <= packs; ++killed_after) {
-      const ScoreLog log(directory, HashOf(plan.forward));
+      const ScoreLog log(directory + "/" + HashOf(plan.forward), "title");
       const auto stop = [&](std::size_t done, std::size_t) { return done < killed_after; };
       ASSERT_FALSE(ScoreRequests(*loaded.decoder, plan, stop, &log));
       std::vector<std::size_t> reported;
@@ -160,7 +160,7 @@ TEST(ScoreLog, TakesWholeLinesOfItsOwnPlanOnly) {
   for (std::size_t i = 0; i < scores.size(); ++i) {
     scores[i] = {-0.1f * static_cast<float>(i), i % 3 == 0};
   }
-  const ScoreLog log(directory, "0123");
+  const ScoreLog log(directory + "/0123", "title");
   std::vector<TokenScore> restored(scores.size());
   EXPECT_EQ(log.Restore(plan, restored), 0u);
   for (std::size_t pack = 0; pack < 3; ++pack) ASSERT_TRUE(log.Add(plan, pack, scores));
@@ -174,7 +174,8 @@ TEST(ScoreLog, TakesWholeLinesOfItsOwnPlanOnly) {
     EXPECT_EQ(restored[i].log_probability, scores[i].log_probability);
     EXPECT_EQ(restored[i].is_argmax, scores[i].is_argmax);
   }
-  text[4] = text[4] == '0' ? '1' : '0';
+  char& digit = text[text.find('\n') + 5];
+  digit = digit == '0' ? '1' : '0';
   ASSERT_TRUE(WriteFileAtomically(log.path(), text));
   EXPECT_EQ(log.Restore(plan, restored), 0u);
   EXPECT_NE(HashOf(plan), HashOf(PlanScoring(TreeOfRequests(8, 53), 41).value().forward));
