@@ -97,6 +97,12 @@ void CheckPaths(const Config& config, const Scope& scope) {
   }
 }
 
+void CheckWarmWorker(const Config& config, const Scope& scope) {
+  if (!config.evaluation.warm_worker || config.executor.kind == "local") return;
+  scope.problems.AddAt("evaluation.warm_worker", "a worker is kept by the executor kind local only",
+                       "remove it, or write executor: {kind: local}");
+}
+
 }  // namespace
 
 void CheckWhole(const Config& config, const Scope& scope) {
@@ -109,6 +115,7 @@ void CheckWhole(const Config& config, const Scope& scope) {
   CheckFallbacks(config, scope);
   CheckRuleRuns(config, scope);
   CheckPaths(config, scope);
+  CheckWarmWorker(config, scope);
 }
 
 }  // namespace couplingd

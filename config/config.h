@@ -70,6 +70,7 @@ struct EvaluationConfig {
   std::optional<ItemBudget> budget;
   std::uint64_t seed = 1;
   std::chrono::milliseconds timeout{std::chrono::hours(6)};
+  bool warm_worker = false;      // keep the worker process between the checkpoints of a run
   int attempts = 3;              // then the checkpoint is put aside as failed
   std::string order = "newest";  // newest, oldest
 };

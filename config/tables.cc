@@ -247,6 +247,13 @@ const Table<EvaluationConfig>& EvaluationTable() {
                       "shows them."),
               DurationKey("timeout", &EvaluationConfig::timeout, "Longest time for one evaluation.",
                           seconds(1)),
+              FlagKey("warm_worker", &EvaluationConfig::warm_worker,
+                      "Keep the worker process for the next checkpoint of the same run (not of "
+                      "runs that "
+                      "preserve): libtorch stays loaded, and about 600 MiB of the GPU stay taken. "
+                      "It is "
+                      "ended after ten minutes without work, on any failure and when its memory "
+                      "grows."),
               IntegerKey("attempts", &EvaluationConfig::attempts,
                          "Failed attempts after which a checkpoint is put aside as failed.", 1,
                          100),

@@ -1,15 +1,9 @@
 #include "daemon/executor.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/streambuf.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -17,99 +11,17 @@
 #include <thread>
 
 #include "base/process.h"
+#include "daemon/line_process.h"
+#include "daemon/warm_pool.h"
 
 namespace couplingd {
 namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t kMaxLine = 2u << 20;
-constexpr std::size_t kMaxErrorText = 4096;
 constexpr std::chrono::seconds kInspectTimeout{120};
 constexpr std::chrono::seconds kGraceOfWorker{
     60};  // beyond the request's own timeout, which the worker keeps itself
-constexpr std::chrono::seconds kGraceOfSigterm{10};
-
-// One run of a program that prints lines: feeds its stdin, hands over each line, tells how it
-// ended.
-class LineProcess : public std::enable_shared_from_this<LineProcess> {
- public:
-  LineProcess(asio::io_context& io, Process process, std::string input)
-      : process_(std::move(process)),
-        input_(std::move(input)),
-        in_(io, process_.stdin_pipe().Release()),
-        out_(io, process_.stdout_pipe().Release()),
-        err_(io, process_.stderr_pipe().Release()),
-        deadline_(io),
-        buffer_(kMaxLine) {}
-
-  std::function<void(std::string_view)> on_line;
-  std::function<void(Result<ExitStatus>, const std::string& error_text)> on_end;
-
-  void Run(std::chrono::milliseconds timeout) {
-    asio::async_write(in_, asio::buffer(input_),
-                      [self = shared_from_this()](boost::system::error_code, std::size_t) {
-                        boost::system::error_code ignored;
-                        self->in_.close(ignored);
-                      });
-    ReadLine();
-    ReadError();
-    KillAfter(timeout);
-  }
-
-  void Stop() {
-    process_.Signal(SIGTERM);
-    KillAfter(kGraceOfSigterm);
-  }
-
- private:
-  void KillAfter(std::chrono::milliseconds timeout) {
-    deadline_.expires_after(timeout);
-    deadline_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
-      if (const auto self = weak.lock(); self && !error) self->process_.Signal(SIGKILL);
-    });
-  }
-
-  void ReadLine() {
-    asio::async_read_until(
-        out_, buffer_, '\n',
-        [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
-          if (error) return self->Finish(error);
-          const auto* data = static_cast<const char*>(self->buffer_.data().data());
-          self->on_line(std::string_view(data, size - 1));
-          self->buffer_.consume(size);
-          self->ReadLine();
-        });
-  }
-
-  void ReadError() {
-    err_.async_read_some(
-        asio::buffer(block_),
-        [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
-          if (error) return;
-          const std::size_t room =
-              kMaxErrorText - std::min(kMaxErrorText, self->error_text_.size());
-          self->error_text_.append(self->block_, std::min(room, size));
-          self->ReadError();
-        });
-  }
-
-  void Finish(boost::system::error_code error) {
-    deadline_.cancel();
-    if (error != asio::error::eof) process_.Signal(SIGKILL);  // a line without end
-    boost::system::error_code ignored;
-    err_.cancel(ignored);
-    on_end(process_.Wait(), error_text_);
-  }
-
-  Process process_;
-  std::string input_;
-  asio::posix::stream_descriptor in_, out_, err_;
-  asio::steady_timer deadline_;
-  asio::streambuf buffer_;
-  char block_[4096];
-  std::string error_text_;
-};
 
 // An evaluation from its start until its result was handed over.
 struct Execution {
@@ -125,10 +37,13 @@ struct Execution {
 
 class LocalExecutor final : public Executor {
  public:
-  LocalExecutor(std::vector<std::string> probe, const Clock& clock)
+  LocalExecutor(std::vector<std::string> probe, const Clock& clock,
+                std::chrono::milliseconds keep_warm)
       : probe_(std::move(probe)),
         clock_(clock),
         work_(asio::make_work_guard(io_)),
+        warm_(
+            io_, [this] { return Launch({"serve"}); }, keep_warm),
         thread_([this] { io_.run(); }) {}
 
   ~LocalExecutor() override {
@@ -179,19 +94,10 @@ class LocalExecutor final : public Executor {
       evaluations_[tag] = evaluation;
     }
     const auto timeout = request.evaluation.timeout + kGraceOfWorker;
-    asio::post(io_, [this, tag, evaluation, timeout] {
-      auto process = Start(
-          {"evaluate"}, evaluation->request, timeout,
-          [this, evaluation](std::string_view line) {
-            const std::lock_guard lock(mutex_);
-            evaluation->frames.Take(line);
-          },
-          [this, tag, evaluation](const Result<ExitStatus>&, const std::string&) {
-            Ended(tag, evaluation, evaluation->frames.Finish());
-          },
-          [this, tag, evaluation](Error error) {
-            Ended(tag, evaluation, std::unexpected(std::move(error)));
-          });
+    const std::string kind = request.evaluation.warm_worker ? WarmPool::KindOf(request) : "";
+    asio::post(io_, [this, tag, evaluation, timeout, kind] {
+      const auto process = kind.empty() ? StartCold(tag, evaluation, timeout)
+                                        : StartWarm(tag, evaluation, timeout, kind);
       const std::lock_guard lock(mutex_);
       evaluation->process = process;
       if (process && evaluation->is_cancelled) process->Stop();
@@ -247,28 +153,72 @@ class LocalExecutor final : public Executor {
     return service_;
   }
 
-  // On the executor's thread, as all that follows from it. Empty where the program cannot start,
-  // which `on_failure` hears of.
-  std::shared_ptr<LineProcess> Start(
-      const std::vector<std::string>& arguments, std::string input,
-      std::chrono::milliseconds timeout, std::function<void(std::string_view)> on_line,
-      std::function<void(Result<ExitStatus>, const std::string&)> on_end,
-      const std::function<void(Error)>& on_failure) {
+  // On the executor's thread, as all that follows from them. Empty where the program cannot start,
+  // which the evaluation, or `on_failure`, hears of.
+
+  std::shared_ptr<LineProcess> StartCold(std::int64_t tag,
+                                         const std::shared_ptr<Execution>& evaluation,
+                                         std::chrono::milliseconds timeout) {
+    warm_.EndIdle();
+    return Start(
+        {"evaluate"}, evaluation->request, timeout,
+        [this, evaluation](std::string_view line) { Take(*evaluation, line); },
+        [this, tag, evaluation](const Result<ExitStatus>&, const std::string&) {
+          Ended(tag, evaluation, evaluation->frames.Finish());
+        },
+        [this, tag, evaluation](Error error) {
+          Ended(tag, evaluation, std::unexpected(std::move(error)));
+        });
+  }
+
+  std::shared_ptr<LineProcess> StartWarm(std::int64_t tag,
+                                         const std::shared_ptr<Execution>& evaluation,
+                                         std::chrono::milliseconds timeout,
+                                         const std::string& kind) {
+    auto process = warm_.Evaluate(
+        {.kind = kind,
+         .text = evaluation->request,
+         .timeout = timeout,
+         .on_line = [this, evaluation](std::string_view line) { Take(*evaluation, line); },
+         .on_end = [this, tag,
+                    evaluation] { Ended(tag, evaluation, evaluation->frames.Finish()); }});
+    if (process) return *std::move(process);
+    Ended(tag, evaluation, std::unexpected(process.error()));
+    return nullptr;
+  }
+
+  void Take(Execution& evaluation, std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    evaluation.frames.Take(line);
+  }
+
+  Result<std::shared_ptr<LineProcess>> Launch(const std::vector<std::string>& arguments) {
     ProcessOptions options;
     options.arguments = probe_;
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     options.environment = MinimalEnvironment();
     options.pipe_stdin = options.pipe_stdout = options.pipe_stderr = true;
-    Result<Process> process = Process::Start(options);
-    if (!process) {
-      on_failure(process.error());
+    return std::make_shared<LineProcess>(io_, TRY(Process::Start(options)));
+  }
+
+  std::shared_ptr<LineProcess> Start(
+      const std::vector<std::string>& arguments, std::string input,
+      std::chrono::milliseconds timeout, std::function<void(std::string_view)> on_line,
+      std::function<void(Result<ExitStatus>, const std::string&)> on_end,
+      const std::function<void(Error)>& on_failure) {
+    const Result<std::shared_ptr<LineProcess>> launched = Launch(arguments);
+    if (!launched) {
+      on_failure(launched.error());
       return nullptr;
     }
-    auto line_process = std::make_shared<LineProcess>(io_, *std::move(process), std::move(input));
-    line_process->on_line = std::move(on_line);
-    line_process->on_end = std::move(on_end);
-    line_process->Run(timeout);
-    return line_process;
+    const std::shared_ptr<LineProcess>& process = *launched;
+    process->on_line = std::move(on_line);
+    process->on_end = std::move(on_end);
+    process->Run();
+    process->Send(std::move(input));
+    process->CloseInput();
+    process->KillAfter(timeout);
+    return process;
   }
 
   void Ended(std::int64_t tag, const std::shared_ptr<Execution>& evaluation,
@@ -277,6 +227,7 @@ class LocalExecutor final : public Executor {
     if (!result && evaluation->is_cancelled)
       result = Fail(ErrorKind::kCancelled, "the evaluation was stopped", "", true);
     evaluation->result = std::move(result);
+    evaluation->process.reset();  // it may work for another by now
     const auto current = evaluations_.find(tag);
     if (current != evaluations_.end() && current->second == evaluation && evaluation->done)
       HandOver(tag);
@@ -309,6 +260,7 @@ class LocalExecutor final : public Executor {
   const Clock& clock_;
   asio::io_context io_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
+  WarmPool warm_;  // of the executor's thread
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
@@ -321,8 +273,9 @@ class LocalExecutor final : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> MakeLocalExecutor(std::vector<std::string> probe, const Clock& clock) {
-  return std::make_unique<LocalExecutor>(std::move(probe), clock);
+std::unique_ptr<Executor> MakeLocalExecutor(std::vector<std::string> probe, const Clock& clock,
+                                            std::chrono::milliseconds keep_warm) {
+  return std::make_unique<LocalExecutor>(std::move(probe), clock, keep_warm);
 }
 
 }  // namespace couplingd

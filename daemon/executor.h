@@ -78,7 +78,10 @@ class Executor {
 };
 
 // `probe` is the program and its leading arguments: {"…/couplingd-probe"} or the configured
-// command. The clock outlives the executor.
-std::unique_ptr<Executor> MakeLocalExecutor(std::vector<std::string> probe, const Clock& clock);
+// command. A worker that evaluation.warm_worker keeps waits so long for another evaluation. The
+// clock outlives the executor.
+std::unique_ptr<Executor> MakeLocalExecutor(
+    std::vector<std::string> probe, const Clock& clock,
+    std::chrono::milliseconds keep_warm = std::chrono::minutes(10));
 
 }  // namespace couplingd

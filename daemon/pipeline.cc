@@ -261,6 +261,8 @@ Result<WorkerRequest> Pipeline::RequestFor(const RunConfig& run, const std::stri
   request.evaluation = config_.evaluation;
   request.evaluation.budget =
       TRY(BudgetOf(parts_.history.reader(), config_.evaluation, run.name)).asked;
+  // A preserved copy lies outside of what the worker of the run may read.
+  request.evaluation.warm_worker &= run.preserve == couplingd::Preserve::kNone;
   request.scores_dir = parts_.history.reader().ScoresDirectory();
   request.read_roots = {path};
   for (const std::string& root : {run.path, DirectoryName(run.model_config), run.tokenizer}) {

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,37 +15,16 @@
 #include "base/files.h"
 #include "probes/worker/evaluator_abi.h"
 #include "probes/worker/frames.h"
+#include "probes/worker/line_reader.h"
 #include "probes/worker/request.h"
 #include "probes/worker/sandbox.h"
 
 namespace couplingd {
 namespace {
 
-constexpr std::size_t kMaxRequestBytes = 16u << 20;
-
-Result<std::string> ReadRequest() {
-  std::string text;
-  char block[65536];
-  while (true) {
-    const ssize_t got = ::read(0, block, sizeof block);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected(ErrnoError(errno, "read", "the request"));
-    if (got == 0) return text;
-    text.append(block, static_cast<std::size_t>(got));
-    if (text.size() > kMaxRequestBytes) {
-      return Fail(ErrorKind::kInvalidData,
-                  fmt::format("the request is larger than {} bytes", kMaxRequestBytes));
-    }
-  }
-}
-
 SandboxPlan PlanFor(const EvaluateRequest& request, const std::string& evaluator) {
   SandboxPlan plan;
-  plan.readable = request.packs;
-  plan.readable.push_back(request.checkpoint);
-  plan.readable.push_back(request.model_config);
-  plan.readable.push_back(request.tokenizer);
-  plan.readable.insert(plan.readable.end(), request.read_roots.begin(), request.read_roots.end());
+  plan.readable = request.Readable();
   plan.writable.push_back(request.scores_dir);
   if (!request.samples.empty()) plan.writable.push_back(DirectoryName(request.samples));
   plan.libraries = LibraryDirectories();
@@ -100,11 +80,21 @@ int CallEvaluator(EvaluateFunction evaluate, const std::string& request, int fra
 }
 
 Result<int> Evaluate(const std::string& evaluator, int frames_fd, FrameWriter& frames) {
-  const EvaluateRequest request = TRY(ParseEvaluateRequest(TRY(ReadRequest())));
-  const std::string library = TRY(RealPath(evaluator));
-  TRY(frames.Write(SandboxFrame(EnterSandbox(PlanFor(request, library)))));
-  const EvaluateFunction evaluate = TRY(OpenEvaluator(library));
-  return CallEvaluator(evaluate, request.Json(), frames_fd, frames);
+  LineReader requests(0, kMaxRequestBytes);
+  EvaluateFunction evaluate = nullptr;
+  while (const std::optional<std::string> text = TRY(requests.Next())) {
+    const EvaluateRequest request = TRY(ParseEvaluateRequest(*text));
+    if (evaluate == nullptr) {
+      const std::string library = TRY(RealPath(evaluator));
+      TRY(frames.Write(SandboxFrame(EnterSandbox(PlanFor(request, library)))));
+      evaluate = TRY(OpenEvaluator(library));
+    }
+    const int code = CallEvaluator(evaluate, request.Json(), frames_fd, frames);
+    if (code != 0) return code;
+    ::malloc_trim(0);  // a process that waits holds no memory that it does not use
+    TRY(frames.Write(IdleFrame()));
+  }
+  return 0;
 }
 
 }  // namespace

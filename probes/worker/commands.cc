@@ -4,6 +4,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -18,16 +19,17 @@
 #include "probes/device/nvml.h"
 #include "probes/worker/frames.h"
 #include "probes/worker/gpu_choice.h"
+#include "probes/worker/line_reader.h"
 #include "probes/worker/request.h"
 #include "probes/worker/sandbox.h"
 #include "probes/worker/supervise.h"
+#include "probes/worker/warm_worker.h"
 
 namespace couplingd {
 namespace {
 
 constexpr std::string_view kEvaluatorName = "libcouplingd_evaluator.so";
 constexpr std::uint64_t kInspectMemory = 4ull << 30;
-constexpr std::size_t kMaxRequestBytes = 16u << 20;
 
 // Unlike fmt::print, does not throw where nobody reads.
 void Print(std::FILE* to, const std::string& text) {
@@ -105,20 +107,6 @@ std::string ToText(const GpuReport& report) {
   return text;
 }
 
-Result<std::string> ReadStdin() {
-  std::string text;
-  char block[65536];
-  while (true) {
-    const ssize_t got = ::read(0, block, sizeof block);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected(ErrnoError(errno, "read", "stdin"));
-    if (got == 0) return text;
-    text.append(block, static_cast<std::size_t>(got));
-    if (text.size() > kMaxRequestBytes)
-      return Fail(ErrorKind::kInvalidData, "the request is larger than 16 MiB");
-  }
-}
-
 Result<std::string> FindEvaluator(const std::string& named) {
   if (!named.empty()) return RealPath(named);
   const std::string own = TRY(ExecutableDirectory());
@@ -159,29 +147,71 @@ Result<FileDescriptor> StopSignals() {
   return fd;
 }
 
+Result<GpuChoice> ChooseDevice(const EvaluateRequest& request, const std::string& nvml) {
+  GpuChoiceOptions options;
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) options.allowed = visible;
+  const Result<GpuReport> report = request.device == "cpu" ? GpuReport{} : QueryGpus(nvml);
+  return ChooseGpu(request.device, report, options);
+}
+
+// True where nobody but the process computes on the GPU.
+bool IsAloneOnGpu(const std::string& uuid, int pid, const std::string& nvml) {
+  const Result<GpuReport> report = QueryGpus(nvml);
+  if (!report) return false;
+  const auto found = std::ranges::find(report->gpus, uuid, &Gpu::uuid);
+  return found != report->gpus.end() && found->problem.empty() &&
+         std::ranges::all_of(found->processes, [&](const GpuProcess& process) {
+           return process.pid == static_cast<unsigned>(pid);
+         });
+}
+
+SuperviseOptions ChildOf(const std::string& evaluator, const EvaluateRequest& request,
+                         const GpuChoice& gpu, int stop_fd) {
+  return {.arguments = {"/proc/self/exe", "evaluate-child", "--evaluator", evaluator},
+          .environment = ChildEnvironment(request, gpu),
+          .stop_fd = stop_fd};
+}
+
 Result<int> Evaluate(const EvaluateCommand& command, FrameWriter& frames) {
   const FileDescriptor stop = TRY(StopSignals());
   const std::string text =
-      TRY(command.request_file.empty() ? ReadStdin()
+      TRY(command.request_file.empty() ? ReadAll(0, kMaxRequestBytes)
                                        : ReadFile(command.request_file, kMaxRequestBytes));
   EvaluateRequest request = TRY(ParseEvaluateRequest(text));
   const std::string evaluator = TRY(FindEvaluator(command.evaluator));
-  GpuChoiceOptions choice_options;
-  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) choice_options.allowed = visible;
-  const Result<GpuReport> report = request.device == "cpu" ? GpuReport{} : QueryGpus(command.nvml);
-  const GpuChoice gpu = TRY(ChooseGpu(request.device, report, choice_options));
+  const GpuChoice gpu = TRY(ChooseDevice(request, command.nvml));
   request.device = gpu.device;
   request.device_free_bytes = gpu.free_bytes;
   TRY(frames.Write(NoteFrame("device", gpu.note)));
+  const SystemClock clock;
+  Supervisor supervisor(ChildOf(evaluator, request, gpu, stop.get()), clock);
+  return supervisor.Run(Supervised(request));
+}
 
-  SuperviseOptions options;
-  options.arguments = {"/proc/self/exe", "evaluate-child", "--evaluator", evaluator};
-  options.environment = ChildEnvironment(request, gpu);
-  options.request = request.Json();
-  if (request.timeout_s) options.timeout = std::chrono::seconds(*request.timeout_s);
-  if (request.grace_ms) options.grace = std::chrono::milliseconds(*request.grace_ms);
-  options.stop_fd = stop.get();
-  return Supervise(options, SystemClock());
+Result<int> Serve(const EvaluateCommand& command) {
+  const FileDescriptor stop = TRY(StopSignals());
+  const std::string evaluator = TRY(FindEvaluator(command.evaluator));
+  const SystemClock clock;
+  WarmWorkerParts parts{.clock = clock};
+  parts.stop_fd = stop.get();
+  parts.choose = [&](const EvaluateRequest& request) {
+    return ChooseDevice(request, command.nvml);
+  };
+  parts.is_alone = [&](const std::string& uuid, int pid) {
+    return IsAloneOnGpu(uuid, pid, command.nvml);
+  };
+  parts.child = [&](const EvaluateRequest& request, const GpuChoice& gpu) {
+    return ChildOf(evaluator, request, gpu, stop.get());
+  };
+  return WarmWorker(std::move(parts)).Serve();
+}
+
+int ReportNotStarted(const Error& error, FrameWriter& frames) {
+  const int status = ExitCode(error.kind);
+  (void)frames.Write(ErrorFrame(error));
+  (void)frames.Write(
+      ToJson(ExitFrame{.code = status, .text = fmt::format("exit code {}, not started", status)}));
+  return status;
 }
 
 }  // namespace
@@ -204,12 +234,13 @@ int RunEvaluate(const EvaluateCommand& command) {
   std::signal(SIGPIPE, SIG_IGN);
   FrameWriter frames(1);
   const Result<int> code = Evaluate(command, frames);
-  if (code) return *code;
-  const int status = ExitCode(code.error().kind);
-  (void)frames.Write(ErrorFrame(code.error()));
-  (void)frames.Write(
-      ToJson(ExitFrame{.code = status, .text = fmt::format("exit code {}, not started", status)}));
-  return status;
+  return code ? *code : ReportNotStarted(code.error(), frames);
+}
+
+int RunServe(const EvaluateCommand& command) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const Result<int> code = Serve(command);
+  return code ? *code : Report(code.error());
 }
 
 }  // namespace couplingd

@@ -31,4 +31,8 @@ struct EvaluateCommand {
 // Chooses the device, runs the child and relays its frames on stdout; the last is the exit frame.
 int RunEvaluate(const EvaluateCommand& command);
 
+// The same for requests on stdin, one a line, until its end; the frames of each end with an exit
+// frame (warm_worker.h). `request_file` is not used.
+int RunServe(const EvaluateCommand& command);
+
 }  // namespace couplingd

@@ -2,12 +2,14 @@
  * alone.
  *
  * The library is opened in a child process of its own, after that process has put itself into its
- * sandbox. It may be called once. It must not write to stdout (descriptor 1 leads to stderr there),
+ * sandbox. It is called once per
+ * request, one after the other, and not again after a failure; a call gives the same scores
+ * whatever was called before. It must not write to stdout (descriptor 1 leads to stderr there),
  * start processes or open sockets.
  */
 #pragma once
 
-#define COUPLINGD_EVALUATOR_ABI 1
+#define COUPLINGD_EVALUATOR_ABI 2
 
 #ifdef __cplusplus
 extern "C" {

@@ -41,6 +41,8 @@ std::string SandboxFrame(const std::vector<Measure>& measures) {
   return json.EndArray().EndObject().Text();
 }
 
+std::string IdleFrame() { return R"({"frame":"idle"})"; }
+
 std::string ToJson(const ExitFrame& frame) {
   JsonWriter json;
   json.BeginObject().Field("frame", "exit").Field("code", frame.code).Field("signal", frame.signal);

@@ -32,6 +32,9 @@ struct Measure {
 // names what is missing.
 std::string SandboxFrame(const std::vector<Measure>& measures);
 
+// {"frame":"idle"}: the evaluation process has served a request. Between it and its parent only.
+std::string IdleFrame();
+
 // {"frame":"exit","code","signal","text","oom","max_rss_bytes"}: how the evaluation process ended.
 struct ExitFrame {
   int code = 0;

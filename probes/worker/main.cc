@@ -54,7 +54,17 @@ void AddEvaluate(CLI::App& app, int& status) {
   evaluate->callback([command, &status] { status = RunEvaluate(*command); });
 }
 
-// What `evaluate` starts; not for people.
+void AddServe(CLI::App& app, int& status) {
+  auto* serve = app.add_subcommand(
+      "serve",
+      "Evaluate for requests on stdin, one a line, in a process that is kept between them");
+  auto command = std::make_shared<EvaluateCommand>();
+  serve->add_option("--evaluator", command->evaluator, "The evaluator library");
+  serve->add_option("--nvml", command->nvml, "NVIDIA's management library");
+  serve->callback([command, &status] { status = RunServe(*command); });
+}
+
+// What `evaluate` and `serve` start; not for people.
 void AddEvaluateChild(CLI::App& app) {
   auto* child = app.add_subcommand("evaluate-child", "")->group("");
   auto evaluator = std::make_shared<std::string>();
@@ -70,6 +80,7 @@ int Main(int argc, char** argv) {
   AddInspect(app, status);
   AddDevices(app, status);
   AddEvaluate(app, status);
+  AddServe(app, status);
   AddEvaluateChild(app);
   try {
     app.parse(argc, argv);

@@ -70,6 +70,25 @@ Status CheckWithinRoots(const EvaluateRequest& request, const std::string& named
 
 }  // namespace
 
+std::vector<std::string> EvaluateRequest::Readable() const {
+  std::vector<std::string> paths = packs;
+  for (const std::string& path : {checkpoint, model_config, tokenizer}) {
+    if (!path.empty()) paths.push_back(path);
+  }
+  paths.insert(paths.end(), read_roots.begin(), read_roots.end());
+  return paths;
+}
+
+bool CanFollow(const EvaluateRequest& first, const EvaluateRequest& next) {
+  const std::vector<std::string> open = first.Readable();
+  const auto is_open = [&](const std::string& path) {
+    return std::ranges::any_of(open, [&](const std::string& root) { return IsWithin(path, root); });
+  };
+  return std::ranges::all_of(next.Readable(), is_open) && first.scores_dir == next.scores_dir &&
+         first.samples.empty() && next.samples.empty() && first.threads == next.threads &&
+         first.memory_limit_bytes == next.memory_limit_bytes;
+}
+
 std::string EvaluateRequest::Json() const {
   JsonWriter json;
   json.BeginObject();

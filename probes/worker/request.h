@@ -32,11 +32,18 @@ struct EvaluateRequest {
   std::optional<std::int64_t> timeout_s;
   std::optional<std::int64_t> grace_ms;  // between SIGTERM and SIGKILL; by default 10 s
 
+  // Everything that the evaluation reads, directories with what lies below.
+  std::vector<std::string> Readable() const;
   // The JSON for the evaluator: what came in, with paths and device as they stand here.
   std::string Json() const;
 
   JsonDocument document;
 };
+
+// Whether a process that has put itself into the sandbox of `first` may serve `next`, and would as
+// a process of its own does: what is read lies below what is open, what is written goes to the same
+// place, and the limits of the process are the same. The device is the caller's to compare.
+bool CanFollow(const EvaluateRequest& first, const EvaluateRequest& next);
 
 // Errors name the field. With read_roots, a checkpoint whose real path lies below none of them is
 // kPermission; without, the checkpoint is its own root. Makes scores_dir.

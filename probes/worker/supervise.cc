@@ -25,35 +25,88 @@ constexpr std::size_t kLastWords = 2048;
 
 enum class Ended { kByItself, kTimeout, kOnRequest, kBadOutput, kNobodyReads };
 
-class Supervisor {
- public:
-  Supervisor(const SuperviseOptions& options, const Clock& clock)
-      : options_(options), clock_(clock), output_(options.output_fd) {}
+// Pages in RAM stand second in statm.
+std::optional<std::uint64_t> ResidentBytesOf(pid_t pid) {
+  const Result<std::string> text = ReadFile(fmt::format("/proc/{}/statm", pid), 4096);
+  const std::size_t second = text ? text->find(' ') : std::string::npos;
+  if (second == std::string::npos) return std::nullopt;
+  const auto pages = std::strtoull(text->c_str() + second, nullptr, 10);
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
 
-  int Run() {
-    ProcessOptions start;
-    start.arguments = options_.arguments;
-    start.environment = options_.environment;
-    start.pipe_stdin = start.pipe_stdout = start.pipe_stderr = true;
-    Result<Process> started = Process::Start(start);
-    if (!started) {
-      (void)output_.Write(ErrorFrame(started.error()));
-      (void)output_.Write(ToJson(ExitFrame{.code = 127, .text = "not started"}));
-      return ExitCode(started.error().kind);
+// What is known of one request while it runs and after it.
+struct Course {
+  std::optional<steady_clock::time_point> deadline;
+  std::string input;
+  std::size_t fed = 0;
+  std::uint64_t received = 0;
+  std::string bad_output;
+  Ended why = Ended::kByItself;
+  bool is_killed = false, has_result = false, is_served = false, out_of_memory = false;
+  std::optional<int> error_code;  // of the first error frame
+  std::optional<Error> untold;    // what was kept back
+};
+
+}  // namespace
+
+class Supervisor::Impl {
+ public:
+  Impl(SuperviseOptions options, const Clock& clock)
+      : options_(std::move(options)), clock_(clock), output_(options_.output_fd) {}
+
+  int Run(const SupervisedRequest& request) {
+    request_ = &request;
+    course_ = {};
+    course_.input = request.text + "\n";
+    last_words_.clear();
+    if (!process_) {
+      if (const Status started = Start(); !started) return NotStarted(started.error());
     }
-    process_.emplace(std::move(*started));
-    for (const FileDescriptor* pipe :
-         {&process_->stdin_pipe(), &process_->stdout_pipe(), &process_->stderr_pipe()}) {
-      ::fcntl(pipe->get(), F_SETFL, O_NONBLOCK);
-    }
-    if (options_.timeout) deadline_ = clock_.Steady() + *options_.timeout;
-    while (!HasEnded()) Step();
+    if (request.timeout) course_.deadline = clock_.Steady() + *request.timeout;
+    while (!HasEnded() && !(course_.is_served && !request.is_last)) Step();
+    if (!HasEnded()) return ConcludeServed();
     DrainFrames();
     DrainErrors();
     return Conclude();
   }
 
+  bool is_waiting() const { return process_.has_value() && !HasDied(); }
+  bool was_stopped() const {
+    return course_.why == Ended::kOnRequest || course_.why == Ended::kNobodyReads;
+  }
+  const std::optional<Error>& untold() const { return course_.untold; }
+  std::optional<std::uint64_t> ResidentBytes() const {
+    return process_ ? ResidentBytesOf(process_->pid()) : std::nullopt;
+  }
+  int pid() const { return process_ ? process_->pid() : -1; }
+
  private:
+  Status Start() {
+    ProcessOptions start;
+    start.arguments = options_.arguments;
+    start.environment = options_.environment;
+    start.pipe_stdin = start.pipe_stdout = start.pipe_stderr = true;
+    process_.emplace(TRY(Process::Start(start)));
+    for (const FileDescriptor* pipe :
+         {&process_->stdin_pipe(), &process_->stdout_pipe(), &process_->stderr_pipe()}) {
+      ::fcntl(pipe->get(), F_SETFL, O_NONBLOCK);
+    }
+    ended_ = false;
+    line_.clear();
+    return {};
+  }
+
+  int NotStarted(const Error& error) {
+    (void)output_.Write(ErrorFrame(error));
+    (void)output_.Write(ToJson(ExitFrame{.code = 127, .text = "not started"}));
+    return ExitCode(error.kind);
+  }
+
+  bool HasDied() const {
+    pollfd polled{process_->pidfd(), POLLIN, 0};
+    return polled.fd >= 0 && ::poll(&polled, 1, 0) > 0;
+  }
+
   bool HasEnded() {
     if (process_->pidfd() >= 0) return ended_;
     return !process_->stdout_pipe().valid() && !process_->stderr_pipe().valid();
@@ -62,11 +115,11 @@ class Supervisor {
   void Step() {
     std::array<pollfd, 5> polled = {{{process_->stdout_pipe().get(), POLLIN, 0},
                                      {process_->stderr_pipe().get(), POLLIN, 0},
-                                     {process_->stdin_pipe().get(), POLLOUT, 0},
+                                     {IsFed() ? -1 : process_->stdin_pipe().get(), POLLOUT, 0},
                                      {process_->pidfd(), POLLIN, 0},
                                      {options_.stop_fd, POLLIN, 0}}};
     const int ready = ::poll(polled.data(), polled.size(), MillisecondsLeft());
-    if (deadline_ && clock_.Steady() >= *deadline_) OnDeadline();
+    if (course_.deadline && clock_.Steady() >= *course_.deadline) OnDeadline();
     if (ready <= 0) return;
     if (polled[0].revents) DrainFrames();
     if (polled[1].revents) DrainErrors();
@@ -76,18 +129,21 @@ class Supervisor {
   }
 
   int MillisecondsLeft() const {
-    if (!deadline_) return -1;
+    if (!course_.deadline) return -1;
     const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - clock_.Steady()).count();
+        std::chrono::ceil<std::chrono::milliseconds>(*course_.deadline - clock_.Steady()).count();
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
   }
 
+  bool IsFed() const { return course_.fed == course_.input.size(); }
+
   void FeedRequest() {
-    const std::string_view rest = std::string_view(options_.request).substr(fed_);
+    const std::string_view rest = std::string_view(course_.input).substr(course_.fed);
     const ssize_t written = ::write(process_->stdin_pipe().get(), rest.data(), rest.size());
-    if (written > 0) fed_ += static_cast<std::size_t>(written);
+    if (written > 0) course_.fed += static_cast<std::size_t>(written);
     const bool failed = written < 0 && errno != EINTR && errno != EAGAIN;
-    if (failed || fed_ == options_.request.size()) process_->stdin_pipe().Close();
+    const bool is_over = course_.fed == course_.input.size() && request_->is_last;
+    if (failed || is_over) process_->stdin_pipe().Close();
   }
 
   // Reads what is there; at the end, or where only a stray grandchild could still write, stops.
@@ -114,16 +170,17 @@ class Supervisor {
 
   void DrainFrames() {
     Drain(process_->stdout_pipe(), [&](std::string_view bytes) {
-      received_ += bytes.size();
-      if (killed_) return received_ < options_.max_output_bytes;
+      course_.received += bytes.size();
+      if (course_.is_killed) return course_.received < options_.max_output_bytes;
       line_.append(bytes);
-      for (std::size_t end = 0; !killed_ && (end = line_.find('\n')) != std::string::npos;) {
+      for (std::size_t end = 0;
+           !course_.is_killed && (end = line_.find('\n')) != std::string::npos;) {
         TakeLine(std::string_view(line_).substr(0, end));
         line_.erase(0, end + 1);
       }
       if (line_.size() >= kMaxFrameBytes) BadOutput("a line longer than a frame may be");
-      if (received_ > options_.max_output_bytes) BadOutput("more than it may altogether");
-      return !killed_;
+      if (course_.received > options_.max_output_bytes) BadOutput("more than it may altogether");
+      return !course_.is_killed;
     });
   }
 
@@ -136,52 +193,63 @@ class Supervisor {
       return BadOutput("something that is not a frame");
     }
     const std::string_view name = kind->GetString();
-    if (name == "result") has_result_ = true;
+    if (name == "idle") {
+      course_.is_served = true;
+      return;
+    }
+    if (name == "result") course_.has_result = true;
     if (name == "error") {
-      if (why_ != Ended::kByItself) return;  // the reason why it was stopped says more
+      if (course_.why != Ended::kByItself) return;  // the reason why it was stopped says more
       NoteError(*frame);
+      if (request_->is_tried_again) return KeepBack(*frame);
     }
     if (!output_.Write(line)) Stop(Ended::kNobodyReads, SIGKILL);
   }
 
+  void KeepBack(const JsonValue& frame) {
+    const JsonValue* message = FindMember(frame, "message");
+    const std::string text = message && message->IsString() ? message->GetString() : "no message";
+    if (!course_.untold) course_.untold = Error{ErrorKind::kInternal, text, ""};
+  }
+
   void NoteError(const JsonValue& frame) {
-    if (!error_code_) error_code_ = ExitCode(ErrorKind::kInternal);
+    if (!course_.error_code) course_.error_code = ExitCode(ErrorKind::kInternal);
     const JsonValue* kind = FindMember(frame, "kind");
     for (int i = 0; kind && kind->IsString() && i <= static_cast<int>(ErrorKind::kInternal); ++i) {
       if (ToString(static_cast<ErrorKind>(i)) == kind->GetString())
-        error_code_ = ExitCode(static_cast<ErrorKind>(i));
+        course_.error_code = ExitCode(static_cast<ErrorKind>(i));
     }
     const JsonValue* oom = FindMember(frame, "oom");
-    out_of_memory_ |= oom && oom->IsTrue();
+    course_.out_of_memory |= oom && oom->IsTrue();
   }
 
   void BadOutput(std::string_view what) {
-    bad_output_ = what;
+    course_.bad_output = what;
     Stop(Ended::kBadOutput, SIGKILL);
   }
 
   void OnDeadline() {
-    if (why_ == Ended::kByItself) return Stop(Ended::kTimeout, SIGTERM);
+    if (course_.why == Ended::kByItself) return Stop(Ended::kTimeout, SIGTERM);
     Kill();
   }
 
   void OnStopRequest() {
     char ignored[512];
     (void)!::read(options_.stop_fd, ignored, sizeof ignored);
-    if (why_ != Ended::kByItself) return Kill();
+    if (course_.why != Ended::kByItself) return Kill();
     Stop(Ended::kOnRequest, SIGTERM);
   }
 
   void Stop(Ended why, int signal) {
-    if (why_ == Ended::kByItself) why_ = why;
+    if (course_.why == Ended::kByItself) course_.why = why;
     if (signal == SIGKILL) return Kill();
     process_->Signal(signal);
-    deadline_ = clock_.Steady() + options_.grace;
+    course_.deadline = clock_.Steady() + request_->grace;
   }
 
   void Kill() {
-    killed_ = true;
-    deadline_.reset();
+    course_.is_killed = true;
+    course_.deadline.reset();
     process_->Signal(SIGKILL);
   }
 
@@ -191,31 +259,52 @@ class Supervisor {
     const ExitStatus exit = waited.value_or(ExitStatus{.code = 1});
     rusage usage{};
     ::getrusage(RUSAGE_CHILDREN, &usage);
-    if (exit.signal == SIGKILL && !killed_) out_of_memory_ = true;
-    if (exit.signal == SIGABRT && last_words_.contains("bad_alloc")) out_of_memory_ = true;
-    const bool good = has_result_ && exit.ok() && why_ == Ended::kByItself && !error_code_;
-    if (!good && !error_code_) {
+    if (exit.signal == SIGKILL && !course_.is_killed) course_.out_of_memory = true;
+    if (exit.signal == SIGABRT && last_words_.contains("bad_alloc")) course_.out_of_memory = true;
+    process_.reset();
+    const bool good =
+        course_.has_result && exit.ok() && course_.why == Ended::kByItself && !course_.error_code;
+    const bool is_own_fault = course_.why == Ended::kByItself || course_.why == Ended::kBadOutput;
+    const bool is_told = !request_->is_tried_again || !is_own_fault;
+    if (!good && (!course_.error_code || (is_told && course_.untold))) {
       const Error error = Explain(exit);
-      error_code_ = ExitCode(error.kind);
-      (void)output_.Write(ErrorFrame(error, out_of_memory_));
+      course_.error_code = ExitCode(error.kind);
+      if (is_told) (void)output_.Write(ErrorFrame(error, course_.out_of_memory));
+      if (!course_.untold) course_.untold = error;
     }
-    (void)output_.Write(ToJson(ExitFrame{exit.code, exit.signal, exit.Text(), out_of_memory_,
+    if (!good && !is_told) return *course_.error_code;
+    course_.untold.reset();
+    (void)output_.Write(ToJson(ExitFrame{exit.code, exit.signal, exit.Text(), course_.out_of_memory,
                                          static_cast<std::uint64_t>(usage.ru_maxrss) * 1024}));
-    return error_code_.value_or(0);
+    return course_.error_code.value_or(0);
+  }
+
+  // The child lives on. One that says that it has served without a result is not believed again.
+  int ConcludeServed() {
+    DrainErrors();
+    if (!course_.has_result || course_.error_code) {
+      BadOutput("an end without a result");
+      while (!HasEnded()) Step();
+      return Conclude();
+    }
+    const std::uint64_t resident = ResidentBytes().value_or(0);
+    (void)output_.Write(
+        ToJson(ExitFrame{.text = "kept for the next evaluation", .max_rss_bytes = resident}));
+    return 0;
   }
 
   Error Explain(const ExitStatus& exit) const {
-    switch (why_) {
+    switch (course_.why) {
       case Ended::kTimeout:
         return {ErrorKind::kExhausted,
                 fmt::format("the evaluation did not finish within {} s and was stopped",
-                            std::chrono::duration<double>(*options_.timeout).count()),
+                            std::chrono::duration<double>(*request_->timeout).count()),
                 "raise evaluation.timeout, or evaluate fewer items", true};
       case Ended::kOnRequest:
         return {ErrorKind::kCancelled, "the evaluation was stopped on request", "", true};
       case Ended::kBadOutput:
         return {ErrorKind::kInternal,
-                fmt::format("the evaluation process sent {} and was stopped", bad_output_),
+                fmt::format("the evaluation process sent {} and was stopped", course_.bad_output),
                 "the evaluator library is damaged, or a file took it over", true};
       case Ended::kNobodyReads:
         return {ErrorKind::kUnavailable, "nobody reads the frames any more", "", true};
@@ -224,7 +313,7 @@ class Supervisor {
     }
     const std::string words = LastLine();
     const std::string quoted = words.empty() ? "" : fmt::format("; its last words: {}", words);
-    if (out_of_memory_) {
+    if (course_.out_of_memory) {
       return {ErrorKind::kExhausted,
               fmt::format("the evaluation process ran out of memory ({}){}", exit.Text(), quoted),
               "lower evaluation.token_budget, or give it more memory", true};
@@ -255,24 +344,25 @@ class Supervisor {
     return line;
   }
 
-  const SuperviseOptions& options_;
+  const SuperviseOptions options_;
   const Clock& clock_;
   FrameWriter output_;
   std::optional<Process> process_;
-  std::optional<steady_clock::time_point> deadline_;
-  std::size_t fed_ = 0;
-  std::uint64_t received_ = 0;
+  const SupervisedRequest* request_ = nullptr;  // during Run
+  Course course_;
   std::string line_, last_words_;
-  std::string bad_output_;
-  Ended why_ = Ended::kByItself;
-  bool ended_ = false, killed_ = false, has_result_ = false, out_of_memory_ = false;
-  std::optional<int> error_code_;  // of the first error frame
+  bool ended_ = false;
 };
 
-}  // namespace
+Supervisor::Supervisor(SuperviseOptions options, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(options), clock)) {}
+Supervisor::~Supervisor() = default;
 
-int Supervise(const SuperviseOptions& options, const Clock& clock) {
-  return Supervisor(options, clock).Run();
-}
+int Supervisor::Run(const SupervisedRequest& request) { return impl_->Run(request); }
+bool Supervisor::is_waiting() const { return impl_->is_waiting(); }
+bool Supervisor::was_stopped() const { return impl_->was_stopped(); }
+const std::optional<Error>& Supervisor::untold() const { return impl_->untold(); }
+std::optional<std::uint64_t> Supervisor::ResidentBytes() const { return impl_->ResidentBytes(); }
+int Supervisor::pid() const { return impl_->pid(); }
 
 }  // namespace couplingd

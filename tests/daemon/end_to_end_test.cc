@@ -32,6 +32,26 @@ TEST_F(EndToEnd, OnceEvaluatesWhatIsThereAndASecondTimeDoesNothing) {
   EXPECT_THAT(second.err, testing::Not(HasSubstr("is being evaluated")));
 }
 
+TEST_F(EndToEnd, AWorkerThatIsKeptAndATimeThatSufficesForAllItemsChangeNoScore) {
+  for (const int step : {20, 40, 60}) Lay(step);
+  ASSERT_TRUE(Once().exit.ok());
+  const auto values = [this] {
+    std::string text;
+    const JsonDocument scores = Ask("scores");
+    for (const JsonValue& score : scores.GetArray()) {
+      text += JsonWriter().Value(score["value"]).Text() + " ";
+    }
+    return text;
+  };
+  const std::string cold = values();
+  fs::remove_all(JoinPath(directory_, "state"));
+  Configure("evaluation: {", "evaluation: {warm_worker: true, budget: 1h, ");
+  const ProcessOutput output = Once();
+  ASSERT_TRUE(output.exit.ok()) << output.err;
+  EXPECT_EQ(States(), "20 evaluated, 40 evaluated, 60 evaluated");
+  EXPECT_EQ(values(), cold);
+}
+
 TEST_F(EndToEnd, ATruncatedFileWaitsWithItsReasonAndIsEvaluatedWhenItIsWhole) {
   Lay(20);
   const std::string weights = JoinPath(Checkpoint(20), "model.safetensors");

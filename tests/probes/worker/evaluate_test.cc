@@ -183,7 +183,7 @@ TEST(Evaluation, WithoutAFittingEvaluatorSaysSo) {
   const Workplace place;
   const Answer old = Evaluate(place.Request("succeed"), ModulePath("old_evaluator"));
   EXPECT_THAT((*old.Last("error"))["message"].GetString(),
-              HasSubstr("has interface version 2, this program needs 1"));
+              HasSubstr("has interface version 3, this program needs 2"));
   EXPECT_EQ(old.exit.code, 69);
   const Answer foreign = Evaluate(place.Request("succeed"), ModulePath("fake_nvml"));
   EXPECT_THAT((*foreign.Last("error"))["message"].GetString(),

@@ -117,6 +117,41 @@ int Allocate() {
   }
 }
 
+int calls = 0;
+
+// A result that tells which process it is and how often it was called.
+int Count(const Call& call) {
+  JsonWriter json;
+  json.BeginObject().Field("frame", "result").Field("calls", calls);
+  json.Field("pid", static_cast<std::int64_t>(::getpid())).EndObject();
+  return call.frames.Write(json.Text()) ? 0 : 1;
+}
+
+// Well at first, and then as the name says.
+int CrashAgain(const Call& call) { return calls > 1 ? Overflow(nullptr) : Count(call); }
+int FailAgain(const Call& call) {
+  if (calls == 1) return Count(call);
+  call.Send(ErrorFrame({ErrorKind::kInvalidData, "NaN in the logits", "", false}) + "\n");
+  return 65;
+}
+
+int DieLater(const Call& call) {
+  std::thread([] {
+    ::usleep(50'000);
+    ::_exit(0);
+  }).detach();
+  return Count(call);
+}
+
+// Keeps 300 MiB more at every call.
+int Grow(const Call& call) {
+  static std::vector<std::unique_ptr<char[]>> kept;
+  constexpr std::size_t kBlock = 300u << 20;
+  kept.push_back(std::make_unique<char[]>(kBlock));
+  std::memset(kept.back().get(), 1, kBlock);
+  return Count(call);
+}
+
 int IgnoreTermAndHang(const Call& call) {
   ::signal(SIGTERM, SIG_IGN);
   (void)call.frames.Write(NoteFrame("pid", std::to_string(::getpid())));
@@ -140,6 +175,11 @@ int Behave(const Call& call) {
   const std::string behaviour = call.Text("behaviour");
   const std::map<std::string, int (*)(const Call&)> behaviours = {
       {"succeed", [](const Call& c) { return c.Succeed(); }},
+      {"count", Count},
+      {"crash again", CrashAgain},
+      {"fail again", FailAgain},
+      {"die later", DieLater},
+      {"grow", Grow},
       {"segfault", [](const Call&) { return Overflow(nullptr); }},
       {"abort",
        [](const Call&) -> int {
@@ -202,5 +242,6 @@ extern "C" int couplingd_evaluate(const char* request_json, int frames_fd) {
   const std::string text = request_json;
   const auto request = ParseJson(text, "request");
   FrameWriter frames(frames_fd);
+  ++calls;
   return request ? Behave({*request, text, frames, frames_fd}) : 70;
 }
