@@ -67,6 +67,7 @@ ImportedResult About(const ForegroundOptions& options, const std::string& checkp
 bool CopyScoreFiles(const std::string& from, const std::string& scores_directory) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(from, error)) {
+    if (entry.path().filename().string().starts_with('.')) continue;  // plans for the next time
     const auto content = ReadFile(entry.path().string(), 1u << 30);
     if (!content) return false;
     const std::string target = JoinPath(scores_directory, entry.path().filename().string());

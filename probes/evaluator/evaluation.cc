@@ -13,11 +13,7 @@
 #include "probes/benchmark/metrics.h"
 #include "probes/benchmark/samples.h"
 #include "probes/evaluator/internals_task.h"
-#include "probes/evaluator/packs.h"
-#include "probes/evaluator/questions.h"
-#include "probes/evaluator/time_budget.h"
-#include "probes/model/rotary.h"
-#include "probes/scoring/planner.h"
+#include "probes/evaluator/preparation.h"
 #include "probes/scoring/score_log.h"
 #include "probes/scoring/scorer.h"
 
@@ -25,7 +21,6 @@ namespace couplingd {
 namespace {
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(200);
-constexpr int kSmallestBudget = 256;  // below it weights are read more than they are used
 
 struct PackResult {
   std::string name;
@@ -49,17 +44,20 @@ void WriteScores(JsonWriter& json, const std::vector<MetricResult>& metrics) {
 class Evaluator {
  public:
   Evaluator(const EvaluationSettings& settings, const Clock& clock, const SendFrame& send)
-      : settings_(settings), clock_(clock), session_(settings, clock, send) {}
+      : settings_(settings),
+        clock_(clock),
+        session_(settings, clock, send),
+        prepared_(settings, clock, session_) {}
 
   Result<std::string> Run() {
     TRY(session_.Open());
-    TRY(OpenPacks());
-    TRY(EncodePacks());
+    TRY(prepared_.OpenPacks());
+    TRY(CheckPrompts());
     TRY(session_.ChooseDevice());
-    TRY(MakePlans());
+    TRY(prepared_.MakePlan());
     TRY(SendStart());
     TRY(session_.StartLoading());
-    TRY(KeepWithinTime());
+    TRY(prepared_.KeepWithinTime());
     TRY(Score());
     TRY(Record());
     if (settings_.internals) {
@@ -69,40 +67,9 @@ class Evaluator {
   }
 
  private:
-  Status OpenPacks() {
-    asked_.packs = TRY(session_.FromOutside("", OpenAllPacks(settings_.packs)));
-    if (settings_.budget) items_ = settings_.budget->items;
-    if (items_) {
-      for (Pack& pack : asked_.packs) KeepItems(pack, *items_, settings_.seed);
-    }
-    session_.EndStep("open");
-    return {};
-  }
-
-  Status EncodePacks() {
-    const EncodeOptions options = session_.Encoding();
-    for (const Pack& pack : asked_.packs) {
-      std::vector<EncodedRequest> encoded =
-          TRY(EncodeRequests(pack, session_.tokenizer(), options));
-      asked_.plans.push_back(MakePlan(pack, encoded));
-      std::size_t truncated = 0;
-      for (EncodedRequest& request : encoded) {
-        TRY(CheckVocabulary(request, pack));
-        truncated += request.truncated ? 1 : 0;
-        asked_.requests.push_back(
-            {std::move(request.tokens), static_cast<int>(request.scored_from)});
-      }
-      if (truncated > 0) {
-        TRY(session_.Note(
-            "truncation",
-            fmt::format("{}: {} of {} sequences are longer than the model's {} "
-                        "positions; what stands first in them was cut off",
-                        pack.name, truncated, encoded.size(), session_.config().max_positions)));
-      }
-    }
-    // Before the model is loaded: prompts that do not fit it are found out early.
+  // Before the model is loaded: prompts that do not fit it are found out early.
+  Status CheckPrompts() const {
     if (settings_.internals) TRY(InternalsError(EncodeBuiltInPrompts(session_)));
-    session_.EndStep("encode");
     return {};
   }
 
@@ -112,88 +79,6 @@ class Evaluator {
     Error error = result.error().Within("the inside of the model");
     if (error.hint.empty()) error.hint = "without evaluation.internals it is not looked at";
     return std::unexpected(std::move(error));
-  }
-
-  Status CheckVocabulary(const EncodedRequest& request, const Pack& pack) const {
-    for (const TokenId token : request.tokens) {
-      if (token >= 0 && token < session_.config().vocab_size) continue;
-      return Fail(ErrorKind::kInvalidData,
-                  fmt::format("the tokenizer in {} does not fit the model: it gives token id {} "
-                              "(item \"{}\" of {}), and the vocabulary has {}",
-                              settings_.tokenizer, token, pack.items[request.item].id, pack.name,
-                              session_.config().vocab_size),
-                  "name the tokenizer that the model was trained with");
-    }
-    return {};
-  }
-
-  Status MakePlans() {
-    planning_ = {session_.TokenBudget(), LongestShortText(session_.config())};
-    TRY(MakeScoringPlan());
-    TRY(FitIntoMemory());
-    session_.EndStep("plan");
-    return {};
-  }
-
-  Status MakeScoringPlan() {
-    plan_ = TRY(PlanScoring(asked_.requests, planning_.token_budget, planning_.longest_short));
-    return {};
-  }
-
-  // Halves the token budget until the plan fits.
-  Status FitIntoMemory() {
-    MemoryEstimate& needs = memory_;
-    needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
-    const std::optional<std::int64_t> cap = session_.MemoryCap();
-    if (!cap) return {};
-    const int wanted = planning_.token_budget;
-    int& budget = planning_.token_budget;
-    while (needs.Peak() > *cap && budget / 2 >= kSmallestBudget) {
-      budget /= 2;
-      TRY(MakeScoringPlan());
-      needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
-    }
-    if (needs.Peak() > *cap) {
-      return Fail(ErrorKind::kExhausted,
-                  fmt::format("there is not enough memory: of {} MiB it would take {}", *cap >> 20,
-                              needs.Text()),
-                  "raise evaluation.memory_limit, free memory, or compute in bf16 on a GPU",
-                  /*retryable=*/true);
-    }
-    if (budget == wanted) return {};
-    return session_.Note(
-        "memory", fmt::format("{} tokens are forwarded at once instead of {}, to fit into {} "
-                              "MiB: {}",
-                              budget, wanted, *cap >> 20, needs.Text()));
-  }
-
-  // With a budget of time: takes as many items as what is left of it allows.
-  Status KeepWithinTime() {
-    if (!settings_.budget || !settings_.budget->time) return {};
-    constexpr int kShareOfMeasuring = 20;
-    constexpr double kMargin = 0.9;  // recording, and packs that are not full, take some of it
-    const std::chrono::milliseconds budget = *settings_.budget->time;
-    const CostModel cost(session_.config());
-    const double speed = TRY(
-        MeasureSpeed(session_.decoder(), plan_.forward, cost, clock_, budget / kShareOfMeasuring));
-    const double left = std::chrono::duration<double>(budget).count() - session_.Seconds();
-    const std::int64_t largest = asked_.LargestPack();
-    const std::int64_t items = TRY(ItemsWithin(std::max(0.0, kMargin * left * speed), asked_,
-                                               settings_.seed, planning_, cost));
-    if (items < largest) {
-      items_ = items;
-      asked_ = Limited(asked_, items, settings_.seed);
-      TRY(MakeScoringPlan());
-    }
-    const double needed = cost.Of(plan_.forward) / speed;
-    TRY(session_.Note(
-        "budget", fmt::format("{} of the {} items of the largest pack {} {}: {:.3g} TFLOP at "
-                              "{:.3g} TFLOP/s take {:.0f} s",
-                              items, largest, needed > left ? "are asked, more than fit" : "fit",
-                              "into " + FormatItemBudget(*settings_.budget),
-                              cost.Of(plan_.forward) / 1e12, speed / 1e12, needed)));
-    session_.EndStep("budget");
-    return {};
   }
 
   Status Score() {
@@ -208,7 +93,7 @@ class Evaluator {
     const ScoreLog log(UnfinishedLogPath(settings_.scores_dir, ScoresKey()),
                        UnfinishedLogTitle(settings_.checkpoint));
     Result<std::vector<ContinuationScore>> scores =
-        ScoreRequests(session_.decoder(), plan_, progress, &log);
+        ScoreRequests(session_.decoder(), prepared_.plan(), progress, &log);
     TRY(std::move(sent));
     if (!scores && scores.error().kind == ErrorKind::kInvalidData) log.Remove();  // it stays so
     scores_ = TRY(std::move(scores));
@@ -228,7 +113,7 @@ class Evaluator {
     json.BeginObject();
     session_.WriteModel(json);
     session_.WriteFiles(json);
-    json.Field("scorer", kScorerVersion).Field("plan", HashOf(plan_.forward));
+    json.Field("scorer", kScorerVersion).Field("plan", HashOf(prepared_.plan().forward));
     return HashHex(json.EndObject().Text());
   }
 
@@ -236,9 +121,9 @@ class Evaluator {
   Status Record() {
     std::string samples;
     std::size_t request = 0;
-    for (std::size_t i = 0; i < asked_.packs.size(); ++i) {
-      const Pack& pack = asked_.packs[i];
-      const TaskPlan& plan = asked_.plans[i];
+    for (std::size_t i = 0; i < prepared_.packs().size(); ++i) {
+      const Pack& pack = prepared_.packs()[i];
+      const TaskPlan& plan = prepared_.plans()[i];
       TaskScores scores{pack.name, {}};
       for (const ItemInfo& item : plan.items) {
         std::vector<ChoiceScore>& of_item = scores.scores.emplace_back();
@@ -246,7 +131,7 @@ class Evaluator {
           of_item.push_back({scores_[request].log_likelihood, scores_[request].is_greedy});
         }
       }
-      PackResult result{.name = pack.name, .hash = PackHash(pack)};
+      PackResult result{.name = pack.name, .hash = prepared_.pack_hashes()[i]};
       result.metrics = TRY(ComputeMetrics(plan, scores));
       result.plan_hash = TRY(WritePlanFile(settings_.scores_dir, plan));
       result.scores_hash = TRY(WriteScoreFile(settings_.scores_dir, scores, result.plan_hash));
@@ -266,20 +151,20 @@ class Evaluator {
     JsonWriter json;
     json.BeginObject().Field("frame", "start");
     session_.WriteModel(json);
-    json.Field("packs", static_cast<std::int64_t>(asked_.packs.size()));
-    json.Field("requests", static_cast<std::int64_t>(asked_.requests.size()));
-    json.Field("memory_bytes", memory_.Peak());
+    json.Field("packs", std::ssize(prepared_.packs()));
+    json.Field("requests", std::ssize(prepared_.plan().first_read) - 1);
+    json.Field("memory_bytes", prepared_.memory().Peak());
     WriteTokens(json);
     return session_.Send(json.EndObject().Text());
   }
 
   Status SendProgress(std::size_t packs_done) const {
-    const ForwardPlan& forward = plan_.forward;
-    return session_.Progress(packs_done == 0 ? 0 : forward.packs[packs_done - 1].token_end,
-                             static_cast<std::int64_t>(forward.tokens.size()),
-                             asked_.packs.size() == 1
-                                 ? asked_.packs.front().name
-                                 : fmt::format("{} packs", asked_.packs.size()));
+    const ForwardPlan& forward = prepared_.plan().forward;
+    const std::vector<Pack>& packs = prepared_.packs();
+    return session_.Progress(
+        packs_done == 0 ? 0 : forward.packs[packs_done - 1].token_end,
+        static_cast<std::int64_t>(forward.tokens.size()),
+        packs.size() == 1 ? packs.front().name : fmt::format("{} packs", packs.size()));
   }
 
   Status SendTask(const PackResult& result, std::size_t items) const {
@@ -293,15 +178,18 @@ class Evaluator {
   // `trie`: distinct prefixes; each is forwarded once. `naive`: what one pass per request forwards.
   // `read`: log-probabilities that are looked up, in `rows` rows of logits.
   void WriteTokens(JsonWriter& json) const {
-    const auto trie = static_cast<std::int64_t>(plan_.forward.tokens.size());
-    json.Key("tokens").BeginObject().Field("naive", plan_.naive_tokens).Field("trie", trie);
+    const auto trie = static_cast<std::int64_t>(prepared_.plan().forward.tokens.size());
+    json.Key("tokens")
+        .BeginObject()
+        .Field("naive", prepared_.plan().naive_tokens)
+        .Field("trie", trie);
     json.Field("forwarded", trie);
     std::int64_t rows = 0, last = -1;
-    for (const TokenRead& read : plan_.forward.reads) {
+    for (const TokenRead& read : prepared_.plan().forward.reads) {
       rows += read.row != last ? 1 : 0;
       last = read.row;
     }
-    json.Field("read", static_cast<std::int64_t>(plan_.forward.reads.size()));
+    json.Field("read", static_cast<std::int64_t>(prepared_.plan().forward.reads.size()));
     json.Field("rows", rows).EndObject();
   }
 
@@ -309,7 +197,7 @@ class Evaluator {
     JsonWriter json;
     json.BeginObject().Field("frame", "result");
     session_.WriteIdentity(json);
-    json.Field("scorer", kScorerVersion).Field("items", items_);
+    json.Field("scorer", kScorerVersion).Field("items", prepared_.items());
     WriteTokens(json);
     session_.WriteSeconds(json);
     json.Key("packs").BeginArray();
@@ -328,11 +216,7 @@ class Evaluator {
   const EvaluationSettings& settings_;
   const Clock& clock_;
   ModelSession session_;
-  std::optional<std::int64_t> items_;  // that are asked of each pack; absent: all
-  Questions asked_;
-  Planning planning_;
-  ScoringPlan plan_;
-  MemoryEstimate memory_;
+  Preparation prepared_;
   std::vector<ContinuationScore> scores_;  // parallel to the requests
   std::optional<ScoreLog> unfinished_;     // on disk until the result is
   std::vector<PackResult> results_;

@@ -13,9 +13,9 @@
 
 namespace couplingd {
 
-// FLOPs per second over the plan's first packs: as many as take `span`, from two to five where there
-// are so many, and then without the first one, which waits for the weights. Infinite where no time
-// goes by. Errors as of Decoder::Run. The decoder holds nothing of use afterwards.
+// FLOPs per second over the plan's first packs: as many as take `span`, from two to five where
+// there are so many, and then without the first one, which waits for the weights. Infinite where no
+// time goes by. Errors as of Decoder::Run. The decoder holds nothing of use afterwards.
 Result<double> MeasureSpeed(Decoder& decoder, const ForwardPlan& plan, const CostModel& cost,
                             const Clock& clock, std::chrono::milliseconds span);
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
+#include <string_view>
 
 namespace couplingd {
 namespace {
@@ -113,6 +115,67 @@ void CutIntoPacks(ForwardPlan& plan, std::int64_t budget) {
   }
 }
 
+void GiveReadsToPacks(ForwardPlan& plan) {
+  std::size_t at = 0;
+  for (ForwardPack& pack : plan.packs) {
+    pack.read_begin = static_cast<std::int64_t>(at);
+    while (at < plan.reads.size() && plan.reads[at].row < pack.token_end) ++at;
+    pack.read_end = static_cast<std::int64_t>(at);
+  }
+}
+
+std::unexpected<Error> Damaged(std::string_view what) {
+  return Fail(ErrorKind::kInvalidData, fmt::format("a plan with damaged {}", what));
+}
+
+// Segments follow one another through all tokens, each below one of those on the path to the one
+// before it.
+Status PlaceSegments(ForwardPlan& plan, const PlanBounds& bounds) {
+  std::vector<std::int32_t> path;
+  std::int64_t end = 0;
+  for (std::size_t i = 0; i < plan.segments.size(); ++i) {
+    Segment& segment = plan.segments[i];
+    while (!path.empty() && path.back() != segment.parent) path.pop_back();
+    if (path.empty() && segment.parent != -1) return Damaged("segments");
+    if (segment.begin != end || segment.end <= segment.begin) return Damaged("segments");
+    const std::int64_t size = segment.end - segment.begin;
+    if (size > bounds.token_budget) return Damaged("segments");
+    std::int64_t position = 0;
+    if (!path.empty()) {
+      const Segment& parent = plan.segments[static_cast<std::size_t>(segment.parent)];
+      position = parent.position + parent.end - parent.begin;
+    }
+    if (position + size > bounds.max_positions) return Damaged("segments");
+    segment.position = static_cast<std::int32_t>(position);
+    end = segment.end;
+    path.push_back(static_cast<std::int32_t>(i));
+  }
+  if (end != std::ssize(plan.tokens)) return Damaged("segments");
+  return {};
+}
+
+Status CheckReads(const ScoringPlan& plan, const PlanBounds& bounds) {
+  const auto is_token = [&](TokenId token) { return token >= 0 && token < bounds.vocab_size; };
+  const std::vector<TokenRead>& reads = plan.forward.reads;
+  if (!std::ranges::all_of(plan.forward.tokens, is_token)) return Damaged("tokens");
+  const auto is_read = [&](const TokenRead& read) {
+    return read.row >= 0 && read.row < std::ssize(plan.forward.tokens) && is_token(read.target);
+  };
+  const bool are_sorted =
+      std::ranges::adjacent_find(reads, std::ranges::greater_equal()) == reads.end();
+  if (!std::ranges::all_of(reads, is_read) || !are_sorted) return Damaged("reads");
+  const auto is_index = [&](std::int64_t i) { return i >= 0 && i < std::ssize(reads); };
+  if (!std::ranges::all_of(plan.read_of, is_index)) return Damaged("predictions");
+  const std::vector<std::int64_t>& first = plan.first_read;
+  const bool are_filled =
+      std::ranges::adjacent_find(first, std::ranges::greater_equal()) == first.end();
+  if (first.empty() || first.front() != 0 || first.back() != std::ssize(plan.read_of) ||
+      !are_filled) {
+    return Damaged("predictions");
+  }
+  return {};
+}
+
 Status CheckRequests(std::span<const ScoringRequest> requests, int token_budget) {
   if (token_budget < 1) {
     return Fail(ErrorKind::kUsage,
@@ -145,7 +208,7 @@ class Planner {
     trie.Make(plan_.forward);
     CutIntoPacks(plan_.forward, token_budget);
     CollectReads(trie.leaves());
-    GiveReadsToPacks();
+    GiveReadsToPacks(plan_.forward);
     return std::move(plan_);
   }
 
@@ -207,16 +270,6 @@ class Planner {
     }
   }
 
-  void GiveReadsToPacks() {
-    const std::vector<TokenRead>& reads = plan_.forward.reads;
-    std::size_t at = 0;
-    for (ForwardPack& pack : plan_.forward.packs) {
-      pack.read_begin = static_cast<std::int64_t>(at);
-      while (at < reads.size() && reads[at].row < pack.token_end) ++at;
-      pack.read_end = static_cast<std::int64_t>(at);
-    }
-  }
-
   std::span<const ScoringRequest> requests_;
   const std::int64_t longest_short_;
   std::vector<Sequence> sequences_;  // unique, sorted
@@ -230,6 +283,15 @@ Result<ScoringPlan> PlanScoring(std::span<const ScoringRequest> requests, int to
                                 std::int64_t longest_short) {
   TRY(CheckRequests(requests, token_budget));
   return Planner(requests, longest_short).Plan(token_budget);
+}
+
+Result<ScoringPlan> AssemblePlan(ScoringPlan parts, const PlanBounds& bounds) {
+  TRY(PlaceSegments(parts.forward, bounds));
+  TRY(CheckReads(parts, bounds));
+  parts.forward.packs.clear();
+  CutIntoPacks(parts.forward, bounds.token_budget);
+  GiveReadsToPacks(parts.forward);
+  return parts;
 }
 
 }  // namespace couplingd

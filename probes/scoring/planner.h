@@ -35,4 +35,17 @@ struct ScoringPlan {
 Result<ScoringPlan> PlanScoring(std::span<const ScoringRequest> requests, int token_budget,
                                 std::int64_t longest_short = 0);
 
+// What a model can take.
+struct PlanBounds {
+  std::int64_t vocab_size = 0;
+  std::int64_t max_positions = 0;
+  int token_budget = 0;
+};
+
+// Makes a plan whole again of which the tokens, begin, end and parent of the segments, the reads,
+// first_read, read_of and naive_tokens are given: what PlanScoring derives from them is derived.
+// kInvalidData: they do not fit together, or the model. What comes out can be forwarded safely
+// whatever went in.
+Result<ScoringPlan> AssemblePlan(ScoringPlan parts, const PlanBounds& bounds);
+
 }  // namespace couplingd

@@ -63,9 +63,10 @@ Result<int> WarmWorker::Answer(const std::string& text) {
 // In a child of its own, which is then kept.
 Result<int> WarmWorker::StartWith(const std::string& text) {
   EvaluateRequest request = TRY(ParseEvaluateRequest(text));
-  Warm warm{.first = TRY(ParseEvaluateRequest(text)),
-            .asked_device = request.device,
-            .gpu = TRY(parts_.choose(request))};
+  Warm warm;
+  warm.first = TRY(ParseEvaluateRequest(text));
+  warm.asked_device = request.device;
+  warm.gpu = TRY(parts_.choose(request));
   warm.supervisor = std::make_unique<Supervisor>(parts_.child(request, warm.gpu), parts_.clock);
   TRY(frames_.Write(NoteFrame("device", warm.gpu.note)));
   warm_ = std::move(warm);
@@ -77,6 +78,7 @@ Result<int> WarmWorker::StartWith(const std::string& text) {
 
 Result<int> WarmWorker::RunIn(Warm& warm, EvaluateRequest request, bool is_tried_again) {
   request.device = warm.gpu.device;
+  request.device_free_bytes = warm.gpu.free_bytes;
   SupervisedRequest supervised = Supervised(request);
   supervised.is_last = false;
   supervised.is_tried_again = is_tried_again;

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "probes/worker/frames.h"
 #include "probes/worker/gpu_choice.h"
 #include "probes/worker/request.h"
 #include "probes/worker/supervise.h"

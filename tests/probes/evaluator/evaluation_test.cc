@@ -202,5 +202,71 @@ TEST(Evaluation, GoesOnWhereItWasKilled) {
   EXPECT_EQ(hash(*resumed), hash(whole));
 }
 
+// What an evaluation gave, and whether it encoded the packs.
+struct Outcome {
+  std::string scores_hash, plan_hash;
+  bool has_encoded = false;
+  bool operator==(const Outcome&) const = default;
+};
+
+Outcome OutcomeOf(const Result<std::string>& result) {
+  EXPECT_TRUE(result) << result.error().Text();
+  const JsonDocument frame = ParseJson(*result, "result").value();
+  const JsonValue& pack = (*FindMember(frame, "packs"))[0];
+  return {GetString(pack, "scores_hash", "").value(), GetString(pack, "plan_hash", "").value(),
+          FindMember(*FindMember(frame, "seconds"), "encode") != nullptr};
+}
+
+TEST(Evaluation, PlansThePacksOnceForAllCheckpoints) {
+  const TinyCheckpoint tiny;
+  EvaluationSettings settings = tiny.Settings(TinyPack());
+  const Outcome first = OutcomeOf(Ask(settings).result);
+  EXPECT_TRUE(first.has_encoded);
+  const Outcome kept{first.scores_hash, first.plan_hash, false};
+  EXPECT_EQ(OutcomeOf(Ask(settings).result), kept);
+
+  for (const auto& entry : std::filesystem::directory_iterator(tiny.scores())) {
+    if (entry.path().extension() != ".planned") continue;
+    std::filesystem::resize_file(entry.path(), 100);
+  }
+  EXPECT_EQ(OutcomeOf(Ask(settings).result), first);
+  EXPECT_EQ(OutcomeOf(Ask(settings).result), kept);
+
+  EvaluationSettings others[] = {settings, settings, settings};
+  others[0].token_budget = 32;
+  others[1].budget = ItemBudget{.items = 5};
+  others[2].packs = {tiny.Write([] {
+    Pack pack = TinyPack();
+    pack.name = "other";
+    return pack;
+  }())};
+  for (const EvaluationSettings& other : others) {
+    EXPECT_TRUE(OutcomeOf(Ask(other).result).has_encoded);
+  }
+  const std::string tokenizer = tiny.checkpoint() + "/tokenizer.json";
+  std::string text = ReadFile(tokenizer).value();
+  text.replace(text.find(R"("a":2)"), 5, R"("a":3)").replace(text.find(R"("b":3)"), 5, R"("b":2)");
+  ASSERT_TRUE(WriteFileAtomically(tokenizer, text));
+  const Outcome another = OutcomeOf(Ask(settings).result);
+  EXPECT_TRUE(another.has_encoded);
+  EXPECT_NE(another.scores_hash, first.scores_hash);
+}
+
+TEST(Evaluation, SaysEveryTimeThatSequencesWereCut) {
+  const TinyCheckpoint tiny;
+  Pack pack = TinyPack();
+  pack.items[3].contexts = {"Q: " + std::string(80, 'a')};
+  const EvaluationSettings settings = tiny.Settings(pack);
+  for (int time = 0; time < 2; ++time) {
+    std::string notes;
+    const auto result = Evaluate(settings, SystemClock(), [&](std::string_view frame) -> Status {
+      if (frame.contains(R"("topic":"truncation")")) notes += frame;
+      return {};
+    });
+    EXPECT_EQ(OutcomeOf(result).has_encoded, time == 0);
+    EXPECT_THAT(notes, HasSubstr("tiny: 2 of 29 sequences are longer than the model's 64"));
+  }
+}
+
 }  // namespace
 }  // namespace couplingd

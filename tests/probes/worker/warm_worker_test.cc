@@ -1,6 +1,5 @@
 // couplingd-probe serve, with the evaluator that misbehaves on request.
 #include <gmock/gmock.h>
-#include <poll.h>
 #include <signal.h>
 
 #include <fstream>
@@ -8,71 +7,13 @@
 
 #include "base/files.h"
 #include "probe.h"
+#include "server.h"
 
 namespace couplingd {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// A couplingd-probe that serves.
-class Server {
- public:
-  Server() {
-    ProcessOptions options;
-    options.arguments = {ProbePath(),   "serve",
-                         "--evaluator", ModulePath("fake_evaluator"),
-                         "--nvml",      ModulePath("fake_nvml")};
-    options.environment = MinimalEnvironment();
-    options.pipe_stdin = options.pipe_stdout = true;
-    probe_.emplace(*Process::Start(options));
-  }
-
-  // The frames of one request, up to the exit frame.
-  Answer Ask(const std::string& request) {
-    Send(request);
-    return Receive();
-  }
-  void Send(const std::string& request) {
-    const std::string line = request + "\n";
-    EXPECT_EQ(::write(probe_->stdin_pipe().get(), line.data(), line.size()),
-              static_cast<ssize_t>(line.size()));
-  }
-  Answer Receive() {
-    Answer answer;
-    while (!answer.Last("exit")) {
-      std::size_t end;
-      while ((end = text_.find('\n')) == std::string::npos) {
-        if (!ReadMore()) return answer;
-      }
-      answer.frames.push_back(ParseJson(text_.substr(0, end), "frame").value());
-      text_.erase(0, end + 1);
-    }
-    return answer;
-  }
-  void Signal(int signal) const { ::kill(probe_->pid(), signal); }
-  // Closes its input and awaits its end.
-  ExitStatus End() {
-    probe_->stdin_pipe().Close();
-    while (ReadMore()) {
-    }
-    return *probe_->Wait();
-  }
-
- private:
-  bool ReadMore() {
-    pollfd polled{probe_->stdout_pipe().get(), POLLIN, 0};
-    constexpr int kPatience = 30'000;
-    if (::poll(&polled, 1, kPatience) <= 0) return false;
-    char block[65536];
-    const ssize_t got = ::read(probe_->stdout_pipe().get(), block, sizeof block);
-    if (got > 0) text_.append(block, static_cast<std::size_t>(got));
-    return got > 0;
-  }
-
-  std::optional<Process> probe_;
-  std::string text_;
-};
 
 int Calls(const Answer& answer) {
   const JsonValue* result = answer.Last("result");
@@ -103,7 +44,7 @@ bool Dies(int pid) {
 
 TEST(WarmWorker, ServesOneRequestAfterTheOtherInOneProcess) {
   const Workplace place;
-  Server server;
+  Server server(ModulePath("fake_evaluator"));
   const Answer first = server.Ask(place.Request("count"));
   const Answer second = server.Ask(place.Request("count"));
   EXPECT_EQ(Calls(first), 1);
@@ -123,7 +64,7 @@ TEST(WarmWorker, ThatCrashesCostsThatEvaluationAProcessAndNoMore) {
   GTEST_SKIP() << "the address sanitizer answers this itself";
 #endif
   const Workplace place;
-  Server server;
+  Server server(ModulePath("fake_evaluator"));
   const Answer first = server.Ask(place.Request("count"));
   const Answer again = server.Ask(place.Request("crash again"));
   EXPECT_EQ(Calls(again), 1);
@@ -138,7 +79,7 @@ TEST(WarmWorker, ThatCrashesCostsThatEvaluationAProcessAndNoMore) {
 
 TEST(WarmWorker, ThatFailsIsNotBelievedBeforeANewOneSaysSo) {
   const Workplace place;
-  Server server;
+  Server server(ModulePath("fake_evaluator"));
   EXPECT_EQ(Calls(server.Ask(place.Request("count"))), 1);
   const Answer again = server.Ask(place.Request("fail again"));
   EXPECT_EQ(Calls(again), 1);
@@ -153,7 +94,7 @@ TEST(WarmWorker, ThatFailsIsNotBelievedBeforeANewOneSaysSo) {
 
 TEST(WarmWorker, ThatEndsWhileItWaitsIsReplaced) {
   const Workplace place;
-  Server server;
+  Server server(ModulePath("fake_evaluator"));
   const Answer first = server.Ask(place.Request("die later"));
   ASSERT_EQ(Calls(first), 1);
   EXPECT_TRUE(Dies(Pid(first)));
@@ -177,7 +118,7 @@ TEST(WarmWorker, KeepsItsSandboxAndGivesWayWhereARequestNeedsMore) {
     return text.replace(text.find(from), from.size(), place / checkpoint);
   };
   const std::string run = "\"" + place / "run" + "\"";
-  Server server;
+  Server server(ModulePath("fake_evaluator"));
   EXPECT_EQ(Calls(server.Ask(request("count", "run/a", "", run))), 1);
   EXPECT_EQ(server.Ask(request("read", "run/b", "run/b/file", run)).Seen(), "succeeded");
   EXPECT_EQ(server.Ask(request("read", "run/b", "elsewhere/file", run)).Seen(), "EACCES");
@@ -193,7 +134,7 @@ TEST(WarmWorker, ThatHasGrownIsReplaced) {
   GTEST_SKIP() << "the address sanitizer keeps memory by itself";
 #endif
   const Workplace place;
-  Server server;
+  Server server(ModulePath("fake_evaluator"));
   const Answer first = server.Ask(place.Request("grow"));
   EXPECT_EQ(Calls(server.Ask(place.Request("count"))), 2);
   const Answer third = server.Ask(place.Request("grow"));
@@ -204,7 +145,7 @@ TEST(WarmWorker, ThatHasGrownIsReplaced) {
 
 TEST(WarmWorker, IsNotAskedAgainWhatTookTooLong) {
   const Workplace place;
-  Server server;
+  Server server(ModulePath("fake_evaluator"));
   EXPECT_EQ(Calls(server.Ask(place.Request("count"))), 1);
   const Answer late = server.Ask(place.Request("hang", R"("timeout_s":1,"grace_ms":200)"));
   EXPECT_EQ(late.Count("error"), 1u);
@@ -214,13 +155,13 @@ TEST(WarmWorker, IsNotAskedAgainWhatTookTooLong) {
 
 TEST(WarmWorker, EndsOnASignal) {
   const Workplace place;
-  Server idle;
+  Server idle(ModulePath("fake_evaluator"));
   const Answer first = idle.Ask(place.Request("count"));
   idle.Signal(SIGTERM);
   EXPECT_TRUE(Dies(Pid(first)));
   EXPECT_TRUE(idle.End().ok());
 
-  Server busy;
+  Server busy(ModulePath("fake_evaluator"));
   EXPECT_EQ(Calls(busy.Ask(place.Request("count"))), 1);
   busy.Send(place.Request("hang", R"("grace_ms":200)"));
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
@@ -233,7 +174,7 @@ TEST(WarmWorker, EndsOnASignal) {
 
 TEST(WarmWorker, AnswersABadRequestAndGoesOn) {
   const Workplace place;
-  Server server;
+  Server server(ModulePath("fake_evaluator"));
   EXPECT_EQ(Calls(server.Ask(place.Request("count"))), 1);
   const Answer bad = server.Ask("{\"checkpoint\": 5}");
   EXPECT_EQ(bad.Count("error"), 1u);
