@@ -22,7 +22,7 @@ namespace couplingd {
 //            "packs":[{"name","hash","plan_hash","scores_hash","scores":[…]}],"report":{…}}
 //
 // "items" is how many are asked of each pack, null for all. A budget of time decides it after the
-// model is loaded, from the speed of its first packs; measuring counts towards the budget.
+// model is loaded, from its speed; measuring counts towards the budget.
 //
 // One that was killed goes on where it stood when it is asked for again (score_log.h).
 //

@@ -192,8 +192,9 @@ Status Preparation::KeepWithinTime() {
   constexpr double kMargin = 0.9;  // recording, and packs that are not full, take some of it
   const std::chrono::milliseconds budget = *settings_.budget->time;
   const CostModel cost(session_.config());
-  const double speed = TRY(
-      MeasureSpeed(session_.decoder(), plan_.forward, cost, clock_, budget / kShareOfMeasuring));
+  const int least_tokens = kSmallestBudget * session_.MemoryOf().threads;
+  const double speed = TRY(MeasureSpeed(session_.decoder(), asked_, settings_.seed, planning_,
+                                        least_tokens, cost, clock_, budget / kShareOfMeasuring));
   const double left = std::chrono::duration<double>(budget).count() - session_.Seconds();
   const std::int64_t largest = asked_.LargestPack();
   const std::int64_t items = TRY(

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace couplingd {
 namespace {
 
-constexpr std::size_t kMostMeasuredPacks = 5;
+constexpr std::int64_t kMeasuredItems = 100;
 constexpr std::int64_t kFewestItems = 10;
 
 double Seconds(std::chrono::steady_clock::duration span) {
@@ -22,22 +23,26 @@ std::int64_t RoundedToTwoDigits(std::int64_t number) {
 
 }  // namespace
 
-Result<double> MeasureSpeed(Decoder& decoder, const ForwardPlan& plan, const CostModel& cost,
+Result<double> MeasureSpeed(Decoder& decoder, const Questions& all, std::int64_t seed,
+                            const Planning& planning, int least_tokens, const CostModel& cost,
                             const Clock& clock, std::chrono::milliseconds span) {
-  std::vector<TokenScore> ignored(plan.reads.size());
-  const auto started = clock.Steady();
-  double flops = 0, seconds = 0;
-  const std::size_t packs = std::min(plan.packs.size(), kMostMeasuredPacks);
-  for (std::size_t pack = 0; pack < packs; ++pack) {
+  const std::vector<ScoringRequest> some = LimitedRequests(all, kMeasuredItems, seed);
+  std::optional<std::chrono::steady_clock::time_point> started;
+  for (int tokens = least_tokens;; tokens *= 2) {
+    tokens = std::clamp(tokens, 1, planning.token_budget);
+    const ForwardPlan plan = TRY(PlanScoring(some, tokens, planning.longest_short)).forward;
+    std::vector<TokenScore> ignored(plan.reads.size());
+    if (!started) TRY(decoder.Run(plan, 0, ignored));
     const auto begin = clock.Steady();
-    TRY(decoder.Run(plan, pack, ignored));
+    started = started.value_or(begin);
+    TRY(decoder.Run(plan, 0, ignored));
     const auto end = clock.Steady();
-    if (pack == 1) flops = seconds = 0;
-    flops += cost.Of(plan, plan.packs[pack]);
-    seconds += Seconds(end - begin);
-    if (pack > 0 && end - started >= span) break;
+    const bool is_last = tokens == planning.token_budget || plan.packs.size() == 1;
+    if (!is_last && end - *started < span) continue;
+    const double seconds = Seconds(end - begin);
+    if (seconds <= 0) return std::numeric_limits<double>::infinity();
+    return cost.Of(plan, plan.packs.front()) / seconds;
   }
-  return seconds > 0 ? flops / seconds : std::numeric_limits<double>::infinity();
 }
 
 Result<std::int64_t> ItemsWithin(double flops, const Questions& all, std::int64_t seed,

@@ -13,16 +13,18 @@
 
 namespace couplingd {
 
-// FLOPs per second over the plan's first packs: as many as take `span`, from two to five where
-// there are so many, and then without the first one, which waits for the weights. Infinite where no
-// time goes by. Errors as of Decoder::Run. The decoder holds nothing of use afterwards.
-Result<double> MeasureSpeed(Decoder& decoder, const ForwardPlan& plan, const CostModel& cost,
-                            const Clock& clock, std::chrono::milliseconds span);
-
 struct Planning {
   int token_budget = 0;
   std::int64_t longest_short = 0;  // of PlanScoring
 };
+
+// FLOPs per second over a pack of questions. It begins with `least_tokens`, once to wait for the
+// weights and to warm up and once by the clock, and doubles them, since larger packs are faster,
+// until `span` has passed or the token budget is reached. Infinite where no time goes by. Errors as
+// of Decoder::Run. The decoder holds nothing of use afterwards.
+Result<double> MeasureSpeed(Decoder& decoder, const Questions& all, std::int64_t seed,
+                            const Planning& planning, int least_tokens, const CostModel& cost,
+                            const Clock& clock, std::chrono::milliseconds span);
 
 // The largest limit of items per pack (Limited in questions.h) whose plan costs at most `flops`, to
 // two digits so that nearly equal speeds give the same; at least ten, and never more than the
