@@ -54,7 +54,7 @@ class Progress {
 // The run and step that the result belongs to.
 ImportedResult About(const ForegroundOptions& options, const std::string& checkpoint) {
   ImportedResult about;
-  const auto named_step = StepOfName(BaseName(checkpoint));
+  const auto named_step = StepOfFolder(BaseName(checkpoint));
   about.checkpoint = checkpoint;
   about.step = options.step.value_or(named_step.value_or(0));
   about.run.name = !options.run.empty()
@@ -188,7 +188,7 @@ Result<ForegroundResult> RunInForeground(const CommandContext& context,
 }
 
 Status CheckRecordable(const ForegroundOptions& options) {
-  if (!options.record || options.step || StepOfName(BaseName(TRY(RealPath(options.directory)))))
+  if (!options.record || options.step || StepOfFolder(BaseName(TRY(RealPath(options.directory)))))
     return {};
   return Fail(ErrorKind::kUsage,
               "--record needs to know the step, and the directory's name does not tell",

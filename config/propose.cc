@@ -101,7 +101,7 @@ void LookAtModel(FoundRun& run) {
 Result<FoundRun> LookAt(const std::string& path, const std::string& name) {
   FoundRun run{.name = name, .path = path};
   for (const std::string& child : TRY(ListDirectory(path))) {
-    const auto step = StepOfName(child);
+    const auto step = StepOfFolder(child);
     const std::string below = JoinPath(path, child);
     if (step && IsDirectory(below)) run.checkpoints.push_back({*step, below});
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,7 +18,7 @@
 namespace couplingd {
 namespace {
 
-constexpr int kMaxFileDepth = 2;  // below a checkpoint: weights and one level of shards
+constexpr int kMaxFileDepth = 12;  // below a checkpoint; nanotron nests as its modules do
 
 UnixMillis ModifiedAt(const struct stat& status) {
   return status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
@@ -66,6 +67,11 @@ bool IsCheckpointNode(const std::string& path) {
          (S_ISREG(status.st_mode) && IsFileCheckpointName(BaseName(path)));
 }
 
+// Bare numbers name many folders; only those with nanotron's file are checkpoints.
+bool IsNanotron(const std::string& path) {
+  return ::access(JoinPath(path, "checkpoint_metadata.json").c_str(), F_OK) == 0;
+}
+
 struct Named {
   std::int64_t step;
   std::string path;
@@ -77,10 +83,11 @@ std::vector<Named> CheckpointDirectories(const ScanOptions& options,
                                          const std::vector<std::string>& names) {
   std::vector<Named> found;
   for (const std::string& name : names) {
-    const std::optional<std::int64_t> step = StepOfName(name);
+    const std::optional<std::int64_t> step = StepOfFolder(name);
     if (!step || IsIgnoredName(name)) continue;
     const Result<std::string> path = RealPath(JoinPath(options.root, name));
     if (!path || !IsCheckpointNode(*path)) continue;
+    if (!StepOfName(name) && !IsNanotron(*path)) continue;
     if (!options.follow_symlinks && !IsWithin(*path, options.root)) continue;
     found.push_back({*step, *path});
   }
@@ -98,7 +105,7 @@ std::vector<Named> CheckpointDirectories(const ScanOptions& options,
 Result<Candidate> LookAt(const std::string& path) {
   Candidate candidate;
   candidate.path = TRY(RealPath(path));
-  const std::optional<std::int64_t> step = StepOfName(BaseName(candidate.path));
+  const std::optional<std::int64_t> step = StepOfFolder(BaseName(candidate.path));
   candidate.step = step.value_or(0);
   candidate.step_from_name = step.has_value();
   StreamHash hash;
@@ -121,7 +128,7 @@ Result<ScanResult> ScanRun(const ScanOptions& given) {
   const std::vector<std::string> names = TRY(ListDirectory(options.root));
   std::vector<Named> directories = CheckpointDirectories(options, names);
   if (directories.empty() && std::any_of(names.begin(), names.end(), IsModelFileName)) {
-    directories.push_back({StepOfName(BaseName(options.root)).value_or(0), options.root});
+    directories.push_back({StepOfFolder(BaseName(options.root)).value_or(0), options.root});
   }
   ScanResult result;
   for (std::size_t i = 0; i < directories.size(); ++i) {

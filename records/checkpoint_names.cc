@@ -40,7 +40,12 @@ std::optional<std::int64_t> StepOfName(std::string_view name) {
     if (!name.starts_with(prefix)) continue;
     if (const auto step = AllDigits(name.substr(prefix.size()))) return step;
   }
-  return AllDigits(name);  // nanotron's
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> StepOfFolder(std::string_view name) {
+  if (const auto step = StepOfName(name)) return step;
+  return AllDigits(name);
 }
 
 bool IsFileCheckpointName(std::string_view name) {

@@ -14,6 +14,9 @@ namespace couplingd {
 // IsIgnoredName, and for a step beyond 2^53.
 std::optional<std::int64_t> StepOfName(std::string_view name);
 
+// Likewise of a folder that can only be a checkpoint of a run: nanotron's are bare numbers.
+std::optional<std::int64_t> StepOfFolder(std::string_view name);
+
 // True for a name that a checkpoint has which is one file: Composer's epE-baN-rank0.pt.
 bool IsFileCheckpointName(std::string_view name);
 

@@ -34,7 +34,7 @@ class Inspector {
     const std::string name = BaseName(path_);
     inspection_.path = path_;
     inspection_.layout = options.layout.value_or(LayoutOfName(name));
-    inspection_.step = StepOfName(name);
+    inspection_.step = StepOfFolder(name);
     inspection_.readiness = Readiness::kReady;
   }
 

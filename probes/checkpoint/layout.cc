@@ -62,7 +62,7 @@ std::optional<Layout> ParseLayout(std::string_view text) {
 }
 
 Layout LayoutOfName(std::string_view name) {
-  if (!StepOfName(name)) return Layout::kModel;
+  if (!StepOfFolder(name)) return Layout::kModel;
   return name.starts_with("checkpoint-") ? Layout::kTrainer : Layout::kStep;
 }
 

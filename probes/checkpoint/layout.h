@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "records/checkpoint_names.h"  // StepOfName, IsIgnoredName
+#include "records/checkpoint_names.h"  // StepOfFolder, IsIgnoredName
 
 namespace couplingd {
 

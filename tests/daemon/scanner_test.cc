@@ -59,6 +59,18 @@ TEST_F(Scan, TakesComposersFilesForCheckpoints) {
   EXPECT_NE(Run().candidates[1].fingerprint, before);
 }
 
+TEST_F(Scan, TakesBareNumbersForCheckpointsOnlyWhereNanotronWroteThem) {
+  Write("20/model/lm_head/pp_block/model_weight.safetensors");
+  Write("20/checkpoint_metadata.json");
+  Write("30/events");
+  const ScanResult result = Run();
+  ASSERT_EQ(result.candidates.size(), 1u);
+  EXPECT_EQ(result.candidates[0].step, 20);
+  const std::string before = result.candidates[0].fingerprint;
+  Write("20/model/lm_head/pp_block/model_weight.safetensors", "more");
+  EXPECT_NE(Run().candidates[0].fingerprint, before);
+}
+
 TEST_F(Scan, TakesABareModelDirectoryAsTheOneCandidate) {
   Write("config.json");
   Write("model.safetensors");

@@ -25,6 +25,13 @@ TEST(CheckpointNames, GiveNoStepForOtherNames) {
   }
 }
 
+TEST(CheckpointNames, MayBeBareNumbersOfFolders) {
+  EXPECT_EQ(StepOfFolder("7"), 7);
+  EXPECT_EQ(StepOfFolder("checkpoint-5"), 5);
+  for (const char* name : {"", "7a", "-7", "7-tmp", "final"})
+    EXPECT_FALSE(StepOfFolder(name)) << name;
+}
+
 TEST(CheckpointNames, IgnoreWhatIsStillBeingWritten) {
   for (const char* name : {"tmp-checkpoint-500", "step100-tmp", ".tmpAbC", "step5.tmp",
                            "step5.incomplete", "checkpoint-5.partial", ".nfs0001", ".hidden", ""}) {
