@@ -52,6 +52,23 @@ TEST_F(EndToEnd, AWorkerThatIsKeptAndATimeThatSufficesForAllItemsChangeNoScore) 
   EXPECT_EQ(values(), cold);
 }
 
+TEST_F(EndToEnd, WhatATimeMeansInItemsIsDecidedByOneEvaluationWhileTheOthersWait) {
+  Lay(20);
+  Lay(40);
+  Configure("evaluation: {", "evaluation: {budget: 1h, ");
+  HoldEvaluations();
+  Configure("executor: {", "executor: {concurrency: 2, ");
+  StartDaemon();
+  ASSERT_TRUE(Eventually([&] {
+    return States() == "20 evaluating, 40 queued" || States() == "20 queued, 40 evaluating";
+  })) << States();
+  std::this_thread::sleep_for(milliseconds(500));
+  EXPECT_EQ(Started(), 1);
+  LetThemEnd();
+  EXPECT_TRUE(Eventually([&] { return States() == "20 evaluated, 40 evaluated"; })) << States();
+  EXPECT_EQ(Started(), 2);
+}
+
 TEST_F(EndToEnd, ATruncatedFileWaitsWithItsReasonAndIsEvaluatedWhenItIsWhole) {
   Lay(20);
   const std::string weights = JoinPath(Checkpoint(20), "model.safetensors");

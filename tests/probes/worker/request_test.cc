@@ -34,6 +34,38 @@ TEST(EvaluateRequest, SettlesPathsAndDeviceAndPassesTheRestOn) {
   EXPECT_TRUE((*json)["tokenizer"].IsNull());
 }
 
+TEST(CanFollow, HoldsWhereTheSandboxOfTheFirstSuffices) {
+  const Workplace place;
+  for (const char* name : {"run/a", "run/b", "packs"}) {
+    std::filesystem::create_directories(place / name);
+  }
+  const auto request = [&](const std::string& checkpoint, const std::string& more = "") {
+    return ParseEvaluateRequest(R"({"checkpoint":")" + place / checkpoint + R"(","scores_dir":")" +
+                                place / "scores" + R"(","read_roots":[")" + place / checkpoint +
+                                R"(",")" + place / "run" + R"("],"packs":[")" + place / "packs" +
+                                "\"]" + more + "}")
+        .value();
+  };
+  const EvaluateRequest first = request("run/a");
+  EXPECT_TRUE(CanFollow(first, request("run/a")));
+  EXPECT_TRUE(CanFollow(first, request("run/b")));
+  EXPECT_TRUE(CanFollow(first, request("run/b", R"(,"token_budget":7)")));
+  for (const std::string& more :
+       {R"(,"threads":2)" + std::string(), R"(,"memory_limit_bytes":1000000)" + std::string(),
+        R"(,"tokenizer":")" + place / "elsewhere" + "\"",
+        R"(,"samples":")" + place / "elsewhere/s.jsonl" + "\""}) {
+    EXPECT_FALSE(CanFollow(first, request("run/b", more))) << more;
+  }
+  EvaluateRequest other = request("run/b");
+  other.scores_dir = place / "elsewhere";
+  EXPECT_FALSE(CanFollow(first, other));
+  other = request("run/b");
+  other.checkpoint = place / "elsewhere";
+  EXPECT_FALSE(CanFollow(first, other));
+  other.checkpoint = place / "run-2";  // begins alike
+  EXPECT_FALSE(CanFollow(first, other));
+}
+
 TEST(EvaluateRequest, RefusesALinkOutOfTheRoots) {
   const Workplace place;
   std::filesystem::create_directory_symlink(place / "elsewhere", place / "checkpoint/step-1");

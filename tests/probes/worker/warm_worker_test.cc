@@ -1,8 +1,12 @@
 // couplingd-probe serve, with the evaluator that misbehaves on request.
+#include "probes/worker/warm_worker.h"
+
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "base/files.h"
@@ -170,6 +174,40 @@ TEST(WarmWorker, EndsOnASignal) {
   ASSERT_EQ(stopped.Count("error"), 1u);
   EXPECT_STREQ((*stopped.Last("error"))["kind"].GetString(), "cancelled");
   EXPECT_EQ(busy.End().code, 70);
+}
+
+TEST(WarmWorker, GivesItsGpuUpWhereSomebodyElseComputesThere) {
+  const Workplace place;
+  const std::string requests = place / "requests", frames = place / "frames";
+  const std::string line = place.Request("count") + "\n";
+  ASSERT_TRUE(WriteFileAtomically(requests, line + line + line));
+  const FileDescriptor in(::open(requests.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor out(::open(frames.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  const SystemClock clock;
+  WarmWorkerParts parts{.clock = clock, .input_fd = in.get(), .output_fd = out.get()};
+  parts.choose = [](const EvaluateRequest&) -> Result<GpuChoice> {
+    return GpuChoice{.device = "cuda:0", .visible = "GPU-1"};
+  };
+  int asked = 0;
+  parts.is_alone = [&](const std::string& uuid, int pid) {
+    EXPECT_EQ(uuid, "GPU-1");
+    EXPECT_TRUE(Lives(pid));
+    return ++asked == 1;
+  };
+  parts.child = [&](const EvaluateRequest&, const GpuChoice&) {
+    return SuperviseOptions{
+        .arguments = {ProbePath(), "evaluate-child", "--evaluator", ModulePath("fake_evaluator")},
+        .environment = MinimalEnvironment(),
+        .output_fd = out.get()};
+  };
+  ASSERT_TRUE(WarmWorker(std::move(parts)).Serve());
+  std::vector<int> calls;
+  std::istringstream text(ReadFile(frames).value());
+  for (std::string frame; std::getline(text, frame);) {
+    const JsonDocument json = ParseJson(frame, "frame").value();
+    if (json.HasMember("calls")) calls.push_back(json["calls"].GetInt());
+  }
+  EXPECT_EQ(calls, (std::vector<int>{1, 2, 1}));
 }
 
 TEST(WarmWorker, AnswersABadRequestAndGoesOn) {
