@@ -2,7 +2,7 @@
 
 Code and prose of Python's standard library, of the reference's packages and of the system, the translations of Django into
 a hundred languages, Faker's word lists, and generated scripts, emoji, combining marks, control characters, bytes made valid
-UTF-8, and lines of up to a hundred thousand characters. Only code points that Unicode 14 assigns.
+UTF-8, and lines of up to a hundred thousand characters. Every code point may occur, assigned or not.
 """
 
 import ast
@@ -29,6 +29,9 @@ SCRIPTS = {
     "symbols": [(0x2000, 0x2BFF), (0x1D400, 0x1D7FF), (0xFF01, 0xFF60)],
     "marks": [(0x300, 0x36F), (0x61, 0x7A), (0x1AB0, 0x1ACE), (0x20D0, 0x20F0)],
     "controls": [(0x0, 0x1F), (0x7F, 0x9F), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0x61, 0x66)],
+    # Assigned since Unicode 14.
+    "newer": [(0x1E4D0, 0x1E4F9), (0x11F00, 0x11F59), (0x31350, 0x323AF), (0x2EBF0, 0x2EE5D), (0x105C0, 0x105F3), (0x10D40, 0x10D85),
+              (0x1CC00, 0x1CCF9), (0xA7CB, 0xA7DC), (0x1C89, 0x1C8A), (0x61, 0x7A)],
     "anything": [(0x80, 0xD7FF), (0xE000, 0x1FAFF), (0xE0001, 0xE01EF)],
 }
 WITHOUT_BLANKS = ("han", "kana", "thai")
@@ -39,7 +42,7 @@ PUNCTUATION = list("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~") + ["...", "—", "«", 
 
 
 def is_usable(code):
-    return not 0xD800 <= code < 0xE000 and unicodedata.category(chr(code)) != "Cn"
+    return not 0xD800 <= code < 0xE000
 
 
 def usable(text):

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "probes/tokenizer/newer_code_points.h"
 #include "probes/tokenizer/oniguruma_class.h"
 #include "probes/tokenizer/oniguruma_names.h"
 
@@ -238,9 +239,14 @@ Result<std::string> TranslateOniguruma(std::string_view pattern) {
   return Translator(pattern).Translate();
 }
 
-Result<Regex> CompileOniguruma(std::string_view pattern) {
+Result<std::vector<TextSpan>> OnigurumaRegex::FindAll(std::string_view text) const {
+  const std::optional<std::string> known = WithStandIns(text);
+  return translated_.FindAll(known ? std::string_view(*known) : text);
+}
+
+Result<OnigurumaRegex> CompileOniguruma(std::string_view pattern) {
   auto compiled = Regex::Compile(TRY(TranslateOniguruma(pattern)));
-  if (compiled) return compiled;
+  if (compiled) return OnigurumaRegex(*std::move(compiled));
   return std::unexpected(compiled.error().Within(fmt::format("translated from \"{}\"", pattern)));
 }
 

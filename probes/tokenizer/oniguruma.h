@@ -7,11 +7,13 @@
 // their group. Refused by name (kUnsupported): backreferences, subexpression calls, conditionals,
 // callouts, absent operators, \K \G \X \y, (?x), and under (?i) what the two widen differently:
 // \p{Lu} and the like, classes composed of complements or intersections.
-// Known differences: PCRE2 10.42 classifies by Unicode 14, and folds case by single characters.
+// Known difference: PCRE2 folds case by single characters.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/regex.h"
 #include "base/result.h"
@@ -20,7 +22,18 @@ namespace couplingd {
 
 Result<std::string> TranslateOniguruma(std::string_view pattern);
 
-// The translation, compiled.
-Result<Regex> CompileOniguruma(std::string_view pattern);
+// Immutable; may be used from any number of threads.
+class OnigurumaRegex {
+ public:
+  explicit OnigurumaRegex(Regex translated) : translated_(std::move(translated)) {}
+
+  // As Regex::FindAll, by the reference's version of Unicode (newer_code_points.h).
+  Result<std::vector<TextSpan>> FindAll(std::string_view text) const;
+
+ private:
+  Regex translated_;
+};
+
+Result<OnigurumaRegex> CompileOniguruma(std::string_view pattern);
 
 }  // namespace couplingd

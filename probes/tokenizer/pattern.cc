@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "probes/tokenizer/oniguruma.h"
-
 namespace couplingd {
 namespace {
 

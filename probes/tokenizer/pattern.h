@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/regex.h"
 #include "base/result.h"
+#include "probes/tokenizer/oniguruma.h"
 
 namespace couplingd {
 
@@ -25,9 +26,9 @@ class TextPattern {
 
  private:
   explicit TextPattern(std::string literal) : literal_(std::move(literal)) {}
-  explicit TextPattern(Regex regex) : regex_(std::move(regex)) {}
+  explicit TextPattern(OnigurumaRegex regex) : regex_(std::move(regex)) {}
   std::string literal_;
-  std::optional<Regex> regex_;
+  std::optional<OnigurumaRegex> regex_;
 };
 
 enum class SplitBehavior { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };

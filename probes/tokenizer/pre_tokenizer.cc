@@ -64,7 +64,7 @@ Result<std::vector<TextSpan>> FindCharacters(std::string_view text, Predicate is
 
 class ByteLevelPreTokenizer final : public PreTokenizer {
  public:
-  ByteLevelPreTokenizer(bool add_prefix_space, std::optional<Regex> regex)
+  ByteLevelPreTokenizer(bool add_prefix_space, std::optional<OnigurumaRegex> regex)
       : add_prefix_space_(add_prefix_space), regex_(std::move(regex)) {}
 
   Status Apply(PieceList& list) const override {
@@ -86,7 +86,7 @@ class ByteLevelPreTokenizer final : public PreTokenizer {
 
  private:
   const bool add_prefix_space_;
-  const std::optional<Regex> regex_;
+  const std::optional<OnigurumaRegex> regex_;
 };
 
 class SplitPreTokenizer final : public PreTokenizer {
@@ -215,7 +215,7 @@ class PreTokenizerSequence final : public PreTokenizer {
 
 Result<PreTokenizerPointer> BuildByteLevel(const JsonValue& json, const std::string& where) {
   const bool add_prefix_space = TRY(GetBool(json, "add_prefix_space", where));
-  std::optional<Regex> regex;
+  std::optional<OnigurumaRegex> regex;
   if (TRY(GetFlag(json, "use_regex", true, where))) regex = TRY(CompileOniguruma(kByteLevelRegex));
   return std::make_unique<ByteLevelPreTokenizer>(add_prefix_space, std::move(regex));
 }

@@ -7,6 +7,8 @@
 #include <unicode/uniset.h>
 #include <unicode/utf8.h>
 
+#include "probes/tokenizer/newer_code_points.h"
+
 namespace couplingd {
 namespace {
 
@@ -85,13 +87,15 @@ std::string DecodeUtf8Lossily(std::string_view bytes) {
 bool IsWhitespace(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)); }
 
 bool IsWord(char32_t c) {
-  const auto code = static_cast<UChar32>(c);
+  const auto code = static_cast<UChar32>(StandInOf(c));
   constexpr auto kWordCategories = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
   return u_isUAlphabetic(code) || (U_GET_GC_MASK(code) & kWordCategories) ||
          u_hasBinaryProperty(code, UCHAR_JOIN_CONTROL);
 }
 
-bool IsNumeric(char32_t c) { return U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_N_MASK; }
+bool IsNumeric(char32_t c) {
+  return U_GET_GC_MASK(static_cast<UChar32>(StandInOf(c))) & U_GC_N_MASK;
+}
 
 bool IsPunctuation(char32_t c) {
   if (c < 0x80) return U_GET_GC_MASK(static_cast<UChar32>(c)) & (U_GC_P_MASK | U_GC_S_MASK);

@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::vector<std::string> Matches(std::string_view pattern, std::string_view text) {
-  const Regex regex = Unwrap(CompileOniguruma(pattern));
+  const OnigurumaRegex regex = Unwrap(CompileOniguruma(pattern));
   std::vector<std::string> found;
   for (const TextSpan& match : Unwrap(regex.FindAll(text))) {
     found.emplace_back(text.substr(match.begin, match.end - match.begin));
@@ -62,7 +62,7 @@ TEST_F(CharacterClasses, OfRegexesAreThoseOfOniguruma) {
   for (const auto& entry : classes_.GetObject()) {
     const std::string pattern = TextOf(entry.name);
     if (pattern[0] != '\\' && pattern[0] != '[' && pattern[0] != '(') continue;
-    const Regex regex = Unwrap(CompileOniguruma(pattern));
+    const OnigurumaRegex regex = Unwrap(CompileOniguruma(pattern));
     CodePointSet found(assigned_.size());
     for (TextSpan match : Unwrap(regex.FindAll(text))) {
       while (match.begin < match.end) found[NextCodePoint(text, match.begin)] = true;
@@ -135,8 +135,23 @@ TEST(Regex, RefusesUnderIgnoredCaseWhatTheEnginesWidenDifferently) {
   EXPECT_THAT(Matches("(?i:[^a\\s\\p{N}]+)", "Ab1 \xC3\x89"), ElementsAre("b", "\xC3\x89"));
 }
 
+// A letter of Unicode 15, a digit of 15, a Han character of 15.1 and a letter of 16.
+TEST(Regex, KnowsWhatUnicodeHasAssignedSinceVersion14) {
+  const std::string letter = "\U0001E4D0", digit = "\U00011F50", han = "\U0002EBF0";
+  const std::string latin = "\uA7CB";
+  EXPECT_THAT(Matches(R"(\p{L}+)", "a" + letter + latin + han + digit + "b"),
+              ElementsAre("a" + letter + latin + han, "b"));
+  EXPECT_THAT(Matches(R"(\p{N}{1,3})", "1" + digit + "2" + digit),
+              ElementsAre("1" + digit + "2", digit));
+  EXPECT_THAT(Matches(R"(\p{Han})", letter + han), ElementsAre(han));
+  EXPECT_THAT(Matches(R"(\p{Lu})", letter + latin), ElementsAre(latin));
+  EXPECT_THAT(Matches(R"([^\s\p{L}\p{N}]+)", letter + "!" + digit), ElementsAre("!"));
+  EXPECT_TRUE(IsNumeric(0x11F50));
+  EXPECT_TRUE(IsWord(0x105C0));
+}
+
 TEST(Regex, SaysSoWhereASearchIsTooExpensive) {
-  const Regex regex = Unwrap(CompileOniguruma("(?:a|a)+[bc]"));
+  const OnigurumaRegex regex = Unwrap(CompileOniguruma("(?:a|a)+[bc]"));
   const auto matches = regex.FindAll(std::string(64, 'a'));
   ASSERT_FALSE(matches);
   EXPECT_EQ(matches.error().kind, ErrorKind::kExhausted);
