@@ -14,7 +14,7 @@ constexpr std::int64_t kCudaLogits = std::int64_t{1} << 25;  // elements
 constexpr std::int64_t kCudaScores = std::int64_t{1} << 25;  // likewise
 constexpr std::int64_t kScoreTile = std::int64_t{1} << 17;   // likewise, of one thread
 constexpr std::int64_t kLibtorch = std::int64_t{230} << 20;  // measured with libtorch 2.11
-constexpr std::int64_t kCudaContext = std::int64_t{600} << 20;
+constexpr std::int64_t kCudaContext = std::int64_t{700} << 20;
 constexpr std::int64_t kStagedTensors = 4;
 constexpr std::int64_t kStoredBytes = 4;  // an element of a file, at most but for F64
 
@@ -54,9 +54,16 @@ PlanSizes SizesOf(const ForwardPlan& plan) {
   return sizes;
 }
 
-std::int64_t LargestTensor(const ModelConfig& config) {
+bool IsTable(TensorRole role) {
+  return role == TensorRole::kEmbedding || role == TensorRole::kPositions ||
+         role == TensorRole::kLayerEmbedding || role == TensorRole::kHead;
+}
+
+// Elements of the largest table, or of the largest other tensor.
+std::int64_t LargestTensor(const ModelConfig& config, bool of_tables) {
   std::int64_t largest = 0;
   for (const ExpectedTensor& tensor : ExpectedTensors(config)) {
+    if (IsTable(tensor.role) != of_tables) continue;
     std::int64_t elements = 1;
     for (const std::int64_t size : tensor.shape) elements *= size;
     largest = std::max(largest, elements);
@@ -75,7 +82,7 @@ std::int64_t WidestMlp(const ModelConfig& config) {
 }  // namespace
 
 std::int64_t MemoryEstimate::Peak() const {
-  return runtime + weights + std::max(staging, kept + activations + workspace);
+  return runtime + weights + std::max(staging, layers_staging + kept + activations + workspace);
 }
 
 std::string MemoryEstimate::Text() const {
@@ -104,7 +111,8 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan
   estimate.weights = element * ParameterCount(config);
   const std::int64_t staged =
       place.is_cuda ? kStagedTensors : std::min<std::int64_t>(place.threads, kStagedTensors);
-  estimate.staging = staged * kStoredBytes * LargestTensor(config);
+  estimate.staging = staged * kStoredBytes * LargestTensor(config, /*of_tables=*/true);
+  estimate.layers_staging = staged * kStoredBytes * LargestTensor(config, /*of_tables=*/false);
   estimate.kept = element * 2 * all_keys * MostKeptTokens(plan);
   estimate.activations =
       element * sizes.rows *
@@ -116,7 +124,7 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan
     const std::int64_t attention = gathered + kCudaScores * (2 * 4 + 2 * element);
     estimate.workspace = std::max(mlp_rows, attention) + 2 * element * kCudaLogits;
     // What libtorch's allocator has reserved in blocks that do not fit the next tensor.
-    estimate.workspace += (estimate.workspace + estimate.activations) / 8;
+    estimate.workspace += (estimate.workspace + estimate.activations) / 4;
     estimate.runtime = kCudaContext;
     return estimate;
   }

@@ -18,7 +18,8 @@ struct MemoryPlace {
 // In bytes.
 struct MemoryEstimate {
   std::int64_t weights = 0;
-  std::int64_t staging = 0;      // beside the weights while they are loaded
+  std::int64_t staging = 0;         // beside the weights while those outside the layers are loaded
+  std::int64_t layers_staging = 0;  // while layers are, and the first pack already runs
   std::int64_t kept = 0;         // keys and values that later packs attend to, where most are alive
   std::int64_t activations = 0;  // of the largest pack
   std::int64_t workspace = 0;    // tiles of all threads, masks, logits
@@ -36,7 +37,7 @@ struct MemoryEstimate {
 //   workspace    CPU: threads · 256 rows · 4 bytes · (4 d + q + 2 k + 3 f), and as many tiles of
 //                64 rows against the longest path; CUDA: a tile of logits, and the larger of
 //                e · R · (4 d + 3 f) and a batch of attention: its scores, keys and values
-// The larger of loading (weights + staging) and running counts.
+// The larger of loading and running counts, with the weights.
 MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan,
                               const MemoryPlace& place);
 
