@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "probes/tokenizer/newer_code_points.h"
@@ -229,6 +230,14 @@ class Translator {
   bool ignores_case_ = false;
 };
 
+// Ranges mean their own code points; no space is newer than Unicode 14.
+bool AsksForProperties(std::string_view translated) {
+  constexpr std::string_view kAsking[] = {"\\p", "\\P", "\\w", "\\W", "\\d",
+                                          "\\D", "\\b", "\\B", "[:"};
+  return std::ranges::any_of(kAsking,
+                             [&](std::string_view what) { return translated.contains(what); });
+}
+
 }  // namespace
 
 Result<std::string> TranslateOniguruma(std::string_view pattern) {
@@ -240,13 +249,14 @@ Result<std::string> TranslateOniguruma(std::string_view pattern) {
 }
 
 Result<std::vector<TextSpan>> OnigurumaRegex::FindAll(std::string_view text) const {
-  const std::optional<std::string> known = WithStandIns(text);
+  const auto known = asks_for_properties_ ? WithStandIns(text) : std::nullopt;
   return translated_.FindAll(known ? std::string_view(*known) : text);
 }
 
 Result<OnigurumaRegex> CompileOniguruma(std::string_view pattern) {
-  auto compiled = Regex::Compile(TRY(TranslateOniguruma(pattern)));
-  if (compiled) return OnigurumaRegex(*std::move(compiled));
+  const std::string translated = TRY(TranslateOniguruma(pattern));
+  auto compiled = Regex::Compile(translated);
+  if (compiled) return OnigurumaRegex(*std::move(compiled), AsksForProperties(translated));
   return std::unexpected(compiled.error().Within(fmt::format("translated from \"{}\"", pattern)));
 }
 

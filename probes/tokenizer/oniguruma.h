@@ -25,13 +25,16 @@ Result<std::string> TranslateOniguruma(std::string_view pattern);
 // Immutable; may be used from any number of threads.
 class OnigurumaRegex {
  public:
-  explicit OnigurumaRegex(Regex translated) : translated_(std::move(translated)) {}
+  // Only a pattern that `asks_for_properties` depends on a version of Unicode.
+  OnigurumaRegex(Regex translated, bool asks_for_properties)
+      : translated_(std::move(translated)), asks_for_properties_(asks_for_properties) {}
 
   // As Regex::FindAll, by the reference's version of Unicode (newer_code_points.h).
   Result<std::vector<TextSpan>> FindAll(std::string_view text) const;
 
  private:
   Regex translated_;
+  bool asks_for_properties_;
 };
 
 Result<OnigurumaRegex> CompileOniguruma(std::string_view pattern);

@@ -150,6 +150,10 @@ TEST(Regex, KnowsWhatUnicodeHasAssignedSinceVersion14) {
   EXPECT_TRUE(IsWord(0x105C0));
 }
 
+TEST(Regex, TakesANewerCodePointForItselfInARange) {
+  EXPECT_THAT(Matches("[\u0800-\u4e00]+", "a\u2429 b"), ElementsAre("\u2429"));
+}
+
 TEST(Regex, SaysSoWhereASearchIsTooExpensive) {
   const OnigurumaRegex regex = Unwrap(CompileOniguruma("(?:a|a)+[bc]"));
   const auto matches = regex.FindAll(std::string(64, 'a'));
