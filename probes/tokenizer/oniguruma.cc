@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 
 #include "probes/tokenizer/newer_code_points.h"
@@ -232,10 +231,17 @@ class Translator {
 
 // Ranges mean their own code points; no space is newer than Unicode 14.
 bool AsksForProperties(std::string_view translated) {
-  constexpr std::string_view kAsking[] = {"\\p", "\\P", "\\w", "\\W", "\\d",
-                                          "\\D", "\\b", "\\B", "[:"};
-  return std::ranges::any_of(kAsking,
-                             [&](std::string_view what) { return translated.contains(what); });
+  constexpr std::string_view kSpace = "p{White_Space}", kAsking = "pPwWdDbB";
+  for (std::size_t at = 0; at + 1 < translated.size(); ++at) {
+    if (translated.substr(at, 2) == "[:") return true;
+    if (translated[at] != '\\') continue;
+    ++at;
+    const std::string_view rest = translated.substr(at);
+    const bool is_space = rest.starts_with('P') ? rest.substr(1).starts_with(kSpace.substr(1))
+                                                : rest.starts_with(kSpace);
+    if (!is_space && kAsking.contains(rest.front())) return true;
+  }
+  return false;
 }
 
 }  // namespace

@@ -94,6 +94,8 @@ bool IsWord(char32_t c) {
 }
 
 bool IsNumeric(char32_t c) {
+  // Unicode 17's, which the reference's Rust knows and its regex engine does not.
+  if ((c >= 0x11DE0 && c <= 0x11DE9) || (c >= 0x16FF4 && c <= 0x16FF6)) return true;
   return U_GET_GC_MASK(static_cast<UChar32>(StandInOf(c))) & U_GC_N_MASK;
 }
 

@@ -147,11 +147,13 @@ TEST(Regex, KnowsWhatUnicodeHasAssignedSinceVersion14) {
   EXPECT_THAT(Matches(R"(\p{Lu})", letter + latin), ElementsAre(latin));
   EXPECT_THAT(Matches(R"([^\s\p{L}\p{N}]+)", letter + "!" + digit), ElementsAre("!"));
   EXPECT_TRUE(IsNumeric(0x11F50));
+  EXPECT_TRUE(IsNumeric(0x11DE9));
   EXPECT_TRUE(IsWord(0x105C0));
 }
 
 TEST(Regex, TakesANewerCodePointForItselfInARange) {
   EXPECT_THAT(Matches("[\u0800-\u4e00]+", "a\u2429 b"), ElementsAre("\u2429"));
+  EXPECT_THAT(Matches("\\s?[a-z\u2c00-\u2c7b]+", "a \ua7cb b"), ElementsAre("a", " b"));
 }
 
 TEST(Regex, SaysSoWhereASearchIsTooExpensive) {
