@@ -20,6 +20,7 @@
 #include "probes/checkpoint/naming/canonical_names.h"
 #include "probes/checkpoint/open_checkpoint.h"
 #include "probes/model/decoder.h"
+#include "probes/model/dimensions.h"
 
 namespace couplingd {
 namespace {
@@ -55,14 +56,8 @@ Difference DifferenceOf(const std::vector<float>& a, const std::vector<float>& b
 // The logits of the checkpoint at `path`, whatever its format, in fp32.
 Result<std::vector<float>> LogitsOf(const std::string& path, const ModelConfig& config,
                                     const std::vector<TokenId>& tokens) {
-  const ModelDimensions dimensions = {.model_type = config.model_type,
-                                      .layers = config.layers,
-                                      .heads = config.heads,
-                                      .kv_heads = config.kv_heads,
-                                      .head_dim = config.head_dim,
-                                      .intermediate_size = config.intermediate_size,
-                                      .vocab_size = config.vocab_size};
-  const CheckpointWeights weights = TRY(WithCanonicalNames(TRY(OpenCheckpoint(path)), dimensions));
+  const CheckpointWeights weights =
+      TRY(WithCanonicalNames(TRY(OpenCheckpoint(path)), DimensionsOf(config)));
   const LoadedDecoder loaded = TRY(LoadDecoder(*weights.source, config, {}));
   return loaded.decoder->Logits(tokens);
 }

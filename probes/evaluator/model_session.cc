@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "probes/checkpoint/naming/canonical_names.h"
 #include "probes/internals/reinitialised_source.h"
+#include "probes/model/dimensions.h"
 #include "probes/model/row_tiles.h"
 #include "probes/worker/frames.h"
 
@@ -47,14 +48,7 @@ Status ModelSession::Open() {
   config_ = TRY(FromOutside(settings_.model_config, ReadModelConfigFile()));
   CheckpointWeights opened =
       TRY(OpenCheckpoint(settings_.checkpoint, {.read_roots = settings_.read_roots}));
-  const ModelDimensions dimensions = {.model_type = config_.model_type,
-                                      .layers = config_.layers,
-                                      .heads = config_.heads,
-                                      .kv_heads = config_.kv_heads,
-                                      .head_dim = config_.head_dim,
-                                      .intermediate_size = config_.intermediate_size,
-                                      .vocab_size = config_.vocab_size};
-  weights_ = TRY(WithCanonicalNames(std::move(opened), dimensions));
+  weights_ = TRY(WithCanonicalNames(std::move(opened), DimensionsOf(config_)));
   tensors_ = weights_.source->tensors();
   tokenizer_ = TRY(FromOutside(settings_.tokenizer, LoadTokenizer(settings_.tokenizer)));
   return {};

@@ -163,19 +163,18 @@ Status Preparation::NoteTruncation() const {
 }
 
 Status Preparation::FitIntoMemory() {
-  MemoryEstimate& needs = memory_;
-  needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
+  memory_ = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
   const std::optional<std::int64_t> cap = session_.MemoryCap();
   if (!cap) return {};
   const int wanted = planning_.token_budget;
-  while (needs.Peak() > *cap && planning_.token_budget / 2 >= kSmallestBudget) {
+  while (memory_.Peak() > *cap && planning_.token_budget / 2 >= kSmallestBudget) {
     TRY(PlanWithin(planning_.token_budget / 2));
-    needs = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
+    memory_ = EstimateMemory(session_.config(), plan_.forward, session_.MemoryOf());
   }
-  if (needs.Peak() > *cap) {
+  if (memory_.Peak() > *cap) {
     return Fail(ErrorKind::kExhausted,
                 fmt::format("there is not enough memory: of {} MiB it would take {}", *cap >> 20,
-                            needs.Text()),
+                            memory_.Text()),
                 "raise evaluation.memory_limit, free memory, or compute in bf16 on a GPU",
                 /*retryable=*/true);
   }
@@ -183,7 +182,7 @@ Status Preparation::FitIntoMemory() {
   return session_.Note("memory",
                        fmt::format("{} tokens are forwarded at once instead of {}, to fit into {} "
                                    "MiB: {}",
-                                   planning_.token_budget, wanted, *cap >> 20, needs.Text()));
+                                   planning_.token_budget, wanted, *cap >> 20, memory_.Text()));
 }
 
 Status Preparation::KeepWithinTime() {

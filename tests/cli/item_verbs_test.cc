@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/screen_text.h"
+#include "tests/cli/no_http.h"
 #include "tests/queries/item_history.h"
 
 namespace couplingd {
@@ -17,13 +18,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-class NoHttp final : public HttpClient {
- public:
-  Result<HttpResponse> Send(const HttpRequest&) override {
-    return Fail(ErrorKind::kUnavailable, "refused");
-  }
-};
 
 class ItemVerbs : public ::testing::Test {
  protected:

@@ -10,19 +10,13 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/screen_text.h"
+#include "tests/cli/no_http.h"
 
 namespace couplingd {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-class NoHttp final : public HttpClient {
- public:
-  Result<HttpResponse> Send(const HttpRequest&) override {
-    return Fail(ErrorKind::kUnavailable, "refused");
-  }
-};
 
 class PackVerbs : public ::testing::Test {
  protected:

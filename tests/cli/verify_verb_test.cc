@@ -11,18 +11,12 @@
 #include "cli/cli.h"
 #include "cli/screen_text.h"
 #include "probes/benchmark/samples.h"
+#include "tests/cli/no_http.h"
 
 namespace couplingd {
 namespace {
 
 using ::testing::HasSubstr;
-
-class NoHttp final : public HttpClient {
- public:
-  Result<HttpResponse> Send(const HttpRequest&) override {
-    return Fail(ErrorKind::kUnavailable, "refused");
-  }
-};
 
 class VerifyVerb : public ::testing::Test {
  protected:
