@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <cmath>
 #include <ctime>
 #include <iomanip>
 #include <iterator>
@@ -12,6 +12,7 @@
 
 #include "base/base64.h"
 #include "base/json.h"
+#include "base/numbers.h"
 
 namespace couplingd {
 namespace {
@@ -248,11 +249,9 @@ DeliveryOutcome NoAnswer(const Error& error) {
 }
 
 std::optional<milliseconds> ParseRetryAfter(const std::string& text, UnixMillis now) {
-  double seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc() && end == text.data() + text.size() && seconds == seconds) {
+  if (const auto seconds = ParseNumber<double>(text); seconds && !std::isnan(*seconds)) {
     const double most = static_cast<double>(kMostRetryAfter.count()) / 1000;
-    const double clamped = std::clamp(seconds, 0.0, most);
+    const double clamped = std::clamp(*seconds, 0.0, most);
     return std::max(kLeastRetryAfter, milliseconds(static_cast<std::int64_t>(clamped * 1000)));
   }
   std::istringstream stream(text);

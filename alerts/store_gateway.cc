@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "alerts/outbox.h"
+#include "base/numbers.h"
 
 namespace couplingd {
 namespace {
@@ -32,7 +32,7 @@ Status Load(HistoryReader& reader, SinkMemory& memory) {
     if (delivery.sink == memory.sink) Remember(memory, delivery);
   }
   if (const auto text = TRY(reader.Value(NotBeforeKey(memory.sink)))) {
-    std::from_chars(text->data(), text->data() + text->size(), memory.not_before);
+    memory.not_before = ParseNumber<UnixMillis>(*text).value_or(memory.not_before);
   }
   memory.loaded = true;
   return {};

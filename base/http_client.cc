@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 
 #include "base/curl_call.h"
+#include "base/numbers.h"
 
 namespace couplingd {
 namespace {
@@ -120,7 +120,7 @@ Result<UrlParts> ParseUrl(const Secret& url) {
   UrlParts parts{part(CURLUPART_SCHEME, 0), part(CURLUPART_HOST, 0), 0};
   if (parts.host.starts_with('[')) parts.host = parts.host.substr(1, parts.host.size() - 2);
   const std::string port = part(CURLUPART_PORT, CURLU_DEFAULT_PORT);
-  std::from_chars(port.data(), port.data() + port.size(), parts.port);
+  parts.port = ParseNumber<decltype(parts.port)>(port).value_or(0);
   parts.user = Secret(part(CURLUPART_USER, CURLU_URLDECODE));
   parts.password = Secret(part(CURLUPART_PASSWORD, CURLU_URLDECODE));
   return parts;

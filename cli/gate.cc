@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <map>
 #include <set>
 #include <tuple>
 
 #include "base/nearest.h"
+#include "base/numbers.h"
 #include "cli/cells.h"
 #include "records/coupling.h"
 
@@ -30,15 +30,12 @@ std::unexpected<Error> NotUnderstood(std::string_view term, std::string cause) {
               "write such as truthfulqa_mc2.acc>=0.40, phase!=tax or gamma>-0.1");
 }
 
-Result<double> ParseNumber(std::string text, std::string_view term) {
+Result<double> ParseValue(std::string text, std::string_view term) {
   const bool percent = text.ends_with('%');
   if (percent) text.pop_back();
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    return NotUnderstood(term, fmt::format("\"{}\" is no number", text));
-  }
-  return percent ? number / 100 : number;
+  const auto number = ParseNumber<double>(text);
+  if (!number) return NotUnderstood(term, fmt::format("\"{}\" is no number", text));
+  return percent ? *number / 100 : *number;
 }
 
 Result<GateTerm> ParseTerm(std::string_view text) {
@@ -68,7 +65,7 @@ Result<GateTerm> ParseTerm(std::string_view text) {
         text, fmt::format("\"{}\" is neither gamma, phase nor TASK.METRIC", term.subject));
   }
   if (is_equality) return NotUnderstood(text, "measured numbers are compared with >=, >, <= or <");
-  term.number = TRY(ParseNumber(right, text));
+  term.number = TRY(ParseValue(right, text));
   return term;
 }
 

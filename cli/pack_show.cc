@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/numbers.h"
 #include "cli/commands.h"
 #include "cli/pack_rows.h"
 #include "cli/screen_text.h"
@@ -53,10 +53,8 @@ Result<std::size_t> ChooseItem(const Pack& pack, const std::string& name) {
   if (name.empty()) return std::size_t{0};
   const auto found = std::ranges::find(pack.items, name, &PackItem::id);
   if (found != pack.items.end()) return static_cast<std::size_t>(found - pack.items.begin());
-  std::size_t place = 0;
-  const auto read = std::from_chars(name.data(), name.data() + name.size(), place);
-  const bool is_number = read.ec == std::errc() && read.ptr == name.data() + name.size();
-  if (is_number && place < pack.items.size()) return place;
+  const auto place = ParseNumber<std::size_t>(name);
+  if (place && *place < pack.items.size()) return *place;
   return Fail(ErrorKind::kNotFound, fmt::format("{} has no item \"{}\"", pack.name, name),
               fmt::format("name an id, or a place from 0 to {}", pack.items.size() - 1));
 }

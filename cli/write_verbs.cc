@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/files.h"
+#include "base/numbers.h"
 #include "base/units.h"
 #include "cli/cells.h"
 #include "cli/commands.h"
@@ -169,9 +169,7 @@ void AddNotify(CLI::App& app, CommandContext& context) {
 
 // The id that "12", a checkpoint's path, or "RUN@STEP" stand for.
 Result<std::int64_t> FindId(AnswerSource& source, const std::string& name) {
-  std::int64_t id = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
-  if (error == std::errc() && end == name.data() + name.size()) return id;
+  if (const auto id = ParseNumber<std::int64_t>(name)) return *id;
   const JsonDocument rows =
       TRY(ParseJson(TRY(source.Ask("checkpoints", {{"generation", "all"}})), "checkpoints"));
   const auto real = RealPath(name);

@@ -1,11 +1,11 @@
 #include "config/schema.h"
 
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/numbers.h"
 
 namespace couplingd {
 namespace {
@@ -26,14 +26,6 @@ std::optional<std::string> Scalar(const YAML::Node& node, const Scope& scope,
 }
 
 template <typename T>
-std::optional<T> WholeNumber(const std::string& text) {
-  T number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-template <typename T>
 std::optional<T> Taken(Result<T> parsed, const Scope& scope) {
   if (parsed) return *parsed;
   scope.Add(parsed.error().message, parsed.error().hint);
@@ -48,10 +40,7 @@ bool LooksLikeNumberOrWord(std::string_view text) {
   static constexpr std::string_view kWords[] = {"null", "Null",  "NULL",  "true",  "True",
                                                 "TRUE", "false", "False", "FALSE", "yes",
                                                 "no",   "on",    "off"};
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return std::ranges::find(kWords, text) != std::end(kWords) ||
-         (error == std::errc() && end == text.data() + text.size());
+  return std::ranges::find(kWords, text) != std::end(kWords) || ParseNumber<double>(text);
 }
 
 }  // namespace
@@ -94,7 +83,7 @@ std::optional<std::int64_t> ReadInteger(const YAML::Node& node, const Scope& sco
                                         std::int64_t least, std::int64_t most) {
   const auto text = Scalar(node, scope, "a whole number");
   if (!text) return std::nullopt;
-  const auto number = WholeNumber<std::int64_t>(*text);
+  const auto number = ParseNumber<std::int64_t>(*text);
   if (!number) {
     scope.Add(fmt::format("\"{}\" is not a whole number", *text));
   } else if (*number < least || *number > most) {
@@ -109,7 +98,7 @@ std::optional<double> ReadNumber(const YAML::Node& node, const Scope& scope, dou
                                  double most) {
   const auto text = Scalar(node, scope, "a number");
   if (!text) return std::nullopt;
-  const auto number = WholeNumber<double>(*text);
+  const auto number = ParseNumber<double>(*text);
   if (!number || !std::isfinite(*number)) {
     scope.Add(fmt::format("\"{}\" is not a number", *text));
   } else if (*number < least || *number > most) {

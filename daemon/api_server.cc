@@ -14,7 +14,6 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/url.hpp>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -22,6 +21,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/numbers.h"
 
 namespace couplingd {
 namespace {
@@ -95,9 +95,9 @@ class Server final : public ApiServer, public std::enable_shared_from_this<Serve
       std::string host = listen.substr(0, colon);
       if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
       address = asio::ip::make_address(host, error);
-      const char* end = listen.data() + listen.size();
-      const auto parsed = std::from_chars(listen.data() + colon + 1, end, port);
-      if (parsed.ec != std::errc() || parsed.ptr != end) error = asio::error::invalid_argument;
+      const auto parsed = ParseNumber<std::uint16_t>(std::string_view(listen).substr(colon + 1));
+      if (!parsed) error = asio::error::invalid_argument;
+      port = parsed.value_or(0);
     }
     if (colon == std::string::npos || error) {
       return Fail(ErrorKind::kUsage, fmt::format("server.listen \"{}\" is no ADDRESS:PORT", listen),

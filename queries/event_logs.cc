@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <boost/crc.hpp>
-#include <charconv>
 #include <cmath>
 
+#include "base/numbers.h"
 #include "queries/protobuf_fields.h"
 
 namespace couplingd {
@@ -87,9 +87,7 @@ Status ReadEvent(std::string_view message, LossCollector& losses) {
 }
 
 std::optional<double> NumberIn(std::string_view json) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(json.data(), json.data() + json.size(), value);
-  if (error == std::errc() && end == json.data() + json.size()) return value;
+  if (const auto value = ParseNumber<double>(json)) return value;
   if (json == "NaN" || json == "\"NaN\"" || json == "Infinity" || json == "\"Infinity\"")
     return NAN;
   return std::nullopt;

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <set>
@@ -13,6 +12,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/nearest.h"
+#include "base/numbers.h"
 #include "base/units.h"
 #include "queries/model_names.h"
 #include "records/metric_names.h"
@@ -33,12 +33,8 @@ std::string Trimmed(std::string_view text) {
 }
 
 std::optional<double> Number(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-    return std::nullopt;
-  }
-  return value;
+  const auto value = ParseNumber<double>(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 class TableReader {

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
 #include "base/csv.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/numbers.h"
 #include "queries/event_logs.h"
 #include "queries/loss_series.h"
 
@@ -37,10 +37,7 @@ std::string_view Trimmed(std::string_view text) {
 std::optional<double> NumberIn(std::string_view text) {
   text = Trimmed(text);
   if (text.starts_with('+')) text.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return ParseNumber<double>(text);
 }
 
 // A whole number of steps.

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/numbers.h"
 #include "history/score_file.h"
 #include "probes/benchmark/samples.h"
 
@@ -46,19 +46,12 @@ std::optional<std::string> ModelArgument(const JsonValue& config, std::string_vi
   return std::nullopt;
 }
 
-std::optional<std::int64_t> Number(std::string_view text) {
-  std::int64_t number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 bool LeavesBosToTheTokenizer(std::string_view version) {
   std::vector<std::int64_t> parts;
   while (!version.empty() && parts.size() < 3) {
     const std::string_view part = version.substr(0, version.find('.'));
     version.remove_prefix(std::min(version.size(), part.size() + 1));
-    parts.push_back(Number(part).value_or(0));
+    parts.push_back(ParseNumber<std::int64_t>(part).value_or(0));
   }
   return parts >= std::vector<std::int64_t>{0, 4, 13};
 }
@@ -79,7 +72,7 @@ std::optional<SpecialToken> Special(const JsonValue& results, std::string_view k
   if (!pair || !pair->IsArray() || pair->Size() != 2) return std::nullopt;
   const JsonValue &text = (*pair)[0], &id = (*pair)[1];
   if (!text.IsString() || !id.IsString()) return std::nullopt;
-  const auto number = Number({id.GetString(), id.GetStringLength()});
+  const auto number = ParseNumber<std::int64_t>({id.GetString(), id.GetStringLength()});
   if (!number) return std::nullopt;
   return SpecialToken{{text.GetString(), text.GetStringLength()}, static_cast<TokenId>(*number)};
 }
@@ -88,7 +81,7 @@ std::optional<std::int64_t> WindowOf(const JsonValue& results, const JsonValue& 
   const JsonValue* stated = FindMember(results, "max_length");
   if (stated && stated->IsInt64()) return stated->GetInt64();
   const auto argument = ModelArgument(config, "max_length");
-  return argument ? Number(*argument) : std::nullopt;
+  return argument ? ParseNumber<std::int64_t>(*argument) : std::nullopt;
 }
 
 // Items and their scores in the order of the plan, which may be of a part of the pack.

@@ -1,7 +1,8 @@
 #include "records/checkpoint_names.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/numbers.h"
 
 namespace couplingd {
 namespace {
@@ -13,12 +14,8 @@ constexpr std::string_view kComposerFile = "-rank0.pt";
 constexpr std::int64_t kLargestStep = std::int64_t{1} << 53;
 
 std::optional<std::int64_t> AllDigits(std::string_view text) {
-  std::int64_t number = 0;
-  if (text.empty() || text[0] < '0' || text[0] > '9') return std::nullopt;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  if (number > kLargestStep) return std::nullopt;
-  return number;
+  const auto number = TakeDigits(text);
+  return text.empty() && number && *number <= kLargestStep ? number : std::nullopt;
 }
 
 // "ep12-ba3400": the batch counts the steps.

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
+#include "base/numbers.h"
 #include "base/units.h"
 
 namespace couplingd {
@@ -20,10 +19,8 @@ Result<ItemBudget> ParseItemBudget(std::string_view text) {
                 "write a number of items such as 500items, or a time such as 60s");
   };
   if (text.ends_with(kItems)) {
-    const std::string_view digits = text.substr(0, text.size() - kItems.size());
-    std::int64_t items = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), items);
-    if (error != std::errc() || end != digits.data() + digits.size() || items < 1) return wrong();
+    const auto items = ParseNumber<std::int64_t>(text.substr(0, text.size() - kItems.size()));
+    if (!items || *items < 1) return wrong();
     return ItemBudget{.items = items};
   }
   const auto time = ParseDuration(text);

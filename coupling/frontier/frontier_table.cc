@@ -2,21 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <set>
 
 #include "base/csv.h"
+#include "base/numbers.h"
 #include "coupling/frontier/frontier_text.h"
 
 namespace couplingd {
 namespace {
-
-std::optional<double> Number(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 std::optional<int> Digits(std::string_view text, std::size_t length) {
   if (text.size() != length) return std::nullopt;
@@ -46,7 +39,7 @@ class FrontierReader {
     model.subset = Optional(row, "subset");
     const std::string published = Optional(row, "h_published");
     if (!published.empty()) {
-      const auto h = Number(published);
+      const auto h = ParseNumber<double>(published);
       if (!h) return Problem(row, "h_published", fmt::format("\"{}\" is no number", published));
       model.h_published = *h / Whole();
     }
@@ -76,7 +69,7 @@ class FrontierReader {
   }
   Result<double> Score(const CsvRow& row, std::string_view column) const {
     const std::string text = row.fields[TRY(table_.Column(column))];
-    const auto score = Number(text);
+    const auto score = ParseNumber<double>(text);
     if (!score) return Problem(row, column, fmt::format("\"{}\" is no number", text));
     if (!(*score >= 0 && *score <= Whole())) {
       return Problem(row, column, fmt::format("{} is outside 0 to {}", text, Whole()),
@@ -99,7 +92,7 @@ Result<std::vector<T>> ReadAll(std::string_view file, const Read& read) {
       return row.fields[TRY(table.Column(column))];
     };
     const auto number = [&](std::string_view column) -> Result<double> {
-      const auto value = Number(TRY(text(column)));
+      const auto value = ParseNumber<double>(TRY(text(column)));
       if (value) return *value;
       return Fail(ErrorKind::kInvalidData,
                   fmt::format("{}:{}: field \"{}\" is no number", file, row.line, column));

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/csv.h"
+#include "base/numbers.h"
 #include "base/units.h"
 #include "coupling/panel/panel_text.h"
 
@@ -52,11 +52,11 @@ class RowReader {
 
  private:
   Result<double> Parse(std::string_view column, const std::string& text, double most) const {
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || !(value >= 0 && value <= most))
+    const auto value = ParseNumber<double>(text);
+    if (!value || !(*value >= 0 && *value <= most)) {
       return Problem(column, fmt::format("\"{}\" is not a number from 0 to {}", text, most));
-    return value;
+    }
+    return *value;
   }
 
   const CsvTable& table_;

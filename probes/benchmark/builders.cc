@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "base/files.h"
+#include "base/numbers.h"
 #include "probes/benchmark/json_lines.h"
 
 namespace couplingd {
@@ -53,10 +52,8 @@ Result<std::size_t> GetIndex(const JsonValue& object, std::string_view key, std:
   if (!value) return BadItem(where, fmt::format("field \"{}\" is missing", key));
   std::int64_t index = -1;
   if (value->IsInt64()) index = value->GetInt64();
-  if (value->IsString()) {
-    const char* end = value->GetString() + value->GetStringLength();
-    if (std::from_chars(value->GetString(), end, index).ptr != end) index = -1;
-  }
+  if (value->IsString())
+    index = ParseNumber<std::int64_t>({value->GetString(), value->GetStringLength()}).value_or(-1);
   if (index < 0 || index >= static_cast<std::int64_t>(choices)) {
     return BadItem(where, fmt::format("field \"{}\" must be a whole number from 0 to {}", key,
                                       static_cast<std::int64_t>(choices) - 1));

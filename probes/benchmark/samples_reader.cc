@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numeric>
 #include <set>
 
 #include "base/files.h"
+#include "base/numbers.h"
 #include "probes/benchmark/json_lines.h"
 #include "probes/benchmark/metrics.h"
 #include "probes/benchmark/samples.h"
@@ -84,10 +84,8 @@ std::optional<std::size_t> IndexIn(const JsonValue* value, std::size_t choices) 
   if (!value) return std::nullopt;
   std::int64_t index = -1;
   if (value->IsInt64()) index = value->GetInt64();
-  if (value->IsString()) {
-    const char* end = value->GetString() + value->GetStringLength();
-    if (std::from_chars(value->GetString(), end, index).ptr != end) return std::nullopt;
-  }
+  if (value->IsString())
+    index = ParseNumber<std::int64_t>({value->GetString(), value->GetStringLength()}).value_or(-1);
   if (index < 0 || index >= static_cast<std::int64_t>(choices)) return std::nullopt;
   return static_cast<std::size_t>(index);
 }
@@ -153,10 +151,7 @@ Result<std::vector<bool>> FindLabels(const JsonValue& row, const PackItem& item,
 std::optional<double> NumberIn(const JsonValue& value) {
   if (value.IsNumber()) return value.GetDouble();
   if (!value.IsString()) return std::nullopt;
-  double number = 0;
-  const char* end = value.GetString() + value.GetStringLength();
-  const auto read = std::from_chars(value.GetString(), end, number);
-  return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
+  return ParseNumber<double>({value.GetString(), value.GetStringLength()});
 }
 
 std::optional<bool> FlagIn(const JsonValue& value) {

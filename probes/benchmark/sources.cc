@@ -4,9 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/files.h"
+#include "base/numbers.h"
 #include "probes/benchmark/builders.h"
 #include "probes/benchmark/json_lines.h"
 
@@ -156,12 +156,10 @@ Result<std::vector<Pack>> OpenPacks(const std::string& spec) {
   if (equals != std::string::npos && head[0].find('/') == std::string::npos) {
     BuildOptions options;
     if (head.size() > 1) {
-      const char* end = head[1].data() + head[1].size();
-      int shots = 0;
-      if (head.size() > 2 || std::from_chars(head[1].data(), end, shots).ptr != end) {
+      options.shots = ParseNumber<int>(head[1]);
+      if (head.size() > 2 || !options.shots || *options.shots < 0) {
         return Fail(ErrorKind::kUsage, fmt::format("\"{}\" is no number of shots", head[1]));
       }
-      options.shots = shots;
     }
     return BuildPacks(head[0], Split(std::string_view(spec).substr(equals + 1), ','), options);
   }

@@ -6,10 +6,10 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "base/json.h"
+#include "base/numbers.h"
 
 namespace couplingd {
 namespace {
@@ -43,25 +43,23 @@ class HeaderHandler {
 
   bool RawNumber(const char* text, unsigned length, bool) {
     if (state_ == State::kSkip) return Skipped();
-    std::uint64_t value = 0;
-    const auto parsed = std::from_chars(text, text + length, value);
-    const bool whole = parsed.ec == std::errc() && parsed.ptr == text + length;
+    const auto value = ParseNumber<std::uint64_t>({text, length});
     if (state_ == State::kShape) {
-      if (!whole || value > std::numeric_limits<std::int64_t>::max()) {
+      if (!value || *value > std::numeric_limits<std::int64_t>::max()) {
         return Problem(fmt::format("the dimension {} is not a whole number that fits 63 bits",
                                    std::string_view(text, length)));
       }
       if (entry_.info.shape.size() == kMaxRank) return Problem("more than 64 dimensions");
-      entry_.info.shape.push_back(static_cast<std::int64_t>(value));
+      entry_.info.shape.push_back(static_cast<std::int64_t>(*value));
       return true;
     }
     if (state_ == State::kOffsets) {
-      if (!whole) {
+      if (!value) {
         return Problem(fmt::format("the data offset {} is not a whole number that fits 64 bits",
                                    std::string_view(text, length)));
       }
       if (++offsets_ > 2) return Problem("data_offsets has more than two numbers");
-      (offsets_ == 1 ? entry_.begin : entry_.end) = value;
+      (offsets_ == 1 ? entry_.begin : entry_.end) = *value;
       return true;
     }
     return Other("a number");

@@ -5,10 +5,10 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <charconv>
 #include <exception>
 
 #include "base/files.h"
+#include "base/numbers.h"
 
 namespace couplingd {
 namespace {
@@ -61,12 +61,10 @@ Result<int> CountDevices() {
 // The index asked for; nothing but "cuda" and "cuda:N" is a CUDA device.
 Result<int> ParseIndex(std::string_view device) {
   if (device == "auto" || device == "cuda") return 0;
-  int index = -1;
   constexpr std::string_view kPrefix = "cuda:";
   if (device.starts_with(kPrefix)) {
-    const char* end = device.data() + device.size();
-    const auto [at, error] = std::from_chars(device.data() + kPrefix.size(), end, index);
-    if (error == std::errc() && at == end && index >= 0) return index;
+    const auto index = ParseNumber<int>(device.substr(kPrefix.size()));
+    if (index && *index >= 0) return *index;
   }
   return Fail(ErrorKind::kUsage, fmt::format("\"{}\" is no device", device),
               "use auto, cpu, cuda or cuda:N");

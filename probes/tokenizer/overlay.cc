@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 #include <map>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/numbers.h"
 #include "probes/tokenizer/component.h"
 
 namespace couplingd {
@@ -74,9 +74,7 @@ Status AddDecoderTokens(const JsonValue& config, const std::string& source,
   for (const auto& entry : decoder->GetObject()) {
     const std::string key(entry.name.GetString(), entry.name.GetStringLength());
     const std::string where = fmt::format("{}: added_tokens_decoder[\"{}\"]", source, key);
-    std::int64_t id = -1;
-    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-    if (error != std::errc() || end != key.data() + key.size()) id = -1;
+    const std::int64_t id = ParseNumber<std::int64_t>(key).value_or(-1);
     const AddedToken token = TRY(ConfiguredToken(id, entry.value, where));
     tokens.insert_or_assign(token.id, token);
   }

@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <vector>
+
+#include "base/numbers.h"
 
 namespace couplingd {
 namespace {
@@ -20,10 +21,7 @@ std::string Describe(const Gpu& gpu) {
 }
 
 bool IsNamed(const Gpu& gpu, std::string_view name) {
-  unsigned index = 0;
-  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), index);
-  if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size())
-    return index == gpu.index;
+  if (const auto index = ParseNumber<unsigned>(name)) return *index == gpu.index;
   return name.size() >= 8 && gpu.uuid.starts_with(name);
 }
 

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <set>
 
+#include "base/numbers.h"
 #include "probes/checkpoint/layouts/stored_tensors.h"
 
 namespace couplingd {
@@ -29,9 +29,9 @@ std::optional<RankFolder> ParseRankFolder(const std::string& name) {
   std::string_view rest = name;
   rest.remove_prefix(std::string_view("mp_rank_").size());
   for (std::int64_t* rank : {&folder.tensor, &folder.stage}) {
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), *rank);
-    if (error != std::errc() || *rank < 0) return std::nullopt;
-    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    const auto number = TakeDigits(rest);
+    if (!number) return std::nullopt;
+    *rank = *number;
     if (rest.empty()) return folder;
     if (rest.front() != '_') return std::nullopt;
     rest.remove_prefix(1);
@@ -186,12 +186,11 @@ class MegatronMerger {
     for (const auto& [name, first] : ranks[0]) {
       std::string global = name;
       if (name.starts_with(kLayers)) {
-        std::int64_t layer = 0;
-        const char* const begin = name.data() + kLayers.size();
-        const auto [end, error] = std::from_chars(begin, name.data() + name.size(), layer);
-        if (error != std::errc() || layer < 0) return Invalid(name, "a layer without a number");
-        layers = std::max(layers, layer + 1);
-        global = fmt::format("{}{}{}", kLayers, first_layer + layer, std::string_view(end));
+        std::string_view rest = std::string_view(name).substr(kLayers.size());
+        const auto layer = TakeDigits(rest);
+        if (!layer) return Invalid(name, "a layer without a number");
+        layers = std::max(layers, *layer + 1);
+        global = fmt::format("{}{}{}", kLayers, first_layer + *layer, rest);
       }
       if (!names_.insert(global).second) continue;  // the last stage's copy of the embedding
       TRY(MergeTensor(name, std::move(global), ranks));

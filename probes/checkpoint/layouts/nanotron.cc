@@ -4,13 +4,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <vector>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/numbers.h"
 #include "probes/checkpoint/assembly/assembled_source.h"
 #include "probes/checkpoint/checkpoint_files.h"
 #include "probes/checkpoint/layouts/stored_tensors.h"
@@ -44,13 +44,9 @@ struct PartName {
 
 // Takes `beginning` and the number behind it off the text.
 std::optional<std::int64_t> TakeNumber(std::string_view& text, std::string_view beginning) {
-  std::int64_t number = 0;
   if (!text.starts_with(beginning)) return std::nullopt;
   text.remove_prefix(beginning.size());
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number < 0) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return number;
+  return TakeDigits(text);
 }
 
 std::optional<PartName> ParsePartName(std::string_view path) {

@@ -4,11 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "base/numbers.h"
 #include "probes/checkpoint/naming/name_table.h"
 #include "probes/checkpoint/naming/view_builder.h"
 
@@ -24,12 +24,9 @@ struct LayerName {
 std::optional<LayerName> ParseLayer(std::string_view name, std::string_view beginning) {
   if (!name.starts_with(beginning)) return std::nullopt;
   name.remove_prefix(beginning.size());
-  LayerName parsed;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), parsed.layer);
-  const auto digits = static_cast<std::size_t>(end - name.data());
-  if (error != std::errc() || digits == name.size() || name[digits] != '.') return std::nullopt;
-  parsed.rest = name.substr(digits + 1);
-  return parsed;
+  const auto layer = TakeDigits(name);
+  if (!layer || !name.starts_with('.')) return std::nullopt;
+  return LayerName{*layer, name.substr(1)};
 }
 
 struct ExpertName {

@@ -2,9 +2,9 @@
 // earlier ones, a vector per layer that follows from the token, and experts beside the MLP.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 
+#include "base/numbers.h"
 #include "probes/model/families.h"
 #include "probes/model/rope_config.h"
 
@@ -31,14 +31,13 @@ Status ReadPerLayer(const ConfigReader& reader, const JsonValue& layers, ModelCo
   const std::string source = fmt::format("{}: per_layer_config", reader.source());
   for (const auto& member : layers.GetObject()) {
     const std::string_view name = member.name.GetString();
-    std::size_t index = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-    if (error != std::errc() || end != name.data() + name.size() || index >= config.layer.size()) {
+    const auto index = ParseNumber<std::size_t>(name);
+    if (!index || *index >= config.layer.size()) {
       return BadField(source, name, "is not the number of a layer");
     }
     if (!member.value.IsObject()) return BadField(source, name, "must be an object");
     const ConfigReader of(member.value, source);
-    LayerConfig& layer = config.layer[index];
+    LayerConfig& layer = config.layer[*index];
     layer.head_dim = TRY(of.Size({{"head_dim"}, config.head_dim}, kMaxWidth));
     layer.kv_heads = TRY(of.Size({{"num_key_value_heads"}, config.kv_heads}, config.heads));
   }

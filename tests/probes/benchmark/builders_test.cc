@@ -152,6 +152,8 @@ TEST(Builders, NameFileAndLineOfWhatIsWrong) {
        "field \"label\" is missing"},
       {"piqa=" + Data("piqa_valid.jsonl"), "valid-labels.lst"},
       {"mmlu:3=" + Data("mmlu"), "3 shots are asked for, 2 are there"},
+      {"mmlu:-1=" + Data("mmlu"), "\"-1\" is no number of shots"},
+      {"mmlu:9999999999=" + Data("mmlu"), "\"9999999999\" is no number of shots"},
       {"mmlu=" + folder, "/test"},
       {"arc_easy:5=" + Data("arc_hub.jsonl"), "5 shots of arc_easy are drawn from its train split"},
       {"squad=" + Data("arc_hub.jsonl"), "kinds are truthfulqa, hellaswag"},
