@@ -22,7 +22,8 @@ template <typename T>
 at::Tensor Copied(std::span<const T> values, at::IntArrayRef shape, at::ScalarType from,
                   at::Device device, at::ScalarType to) {
   at::Tensor tensor = at::empty(shape, at::TensorOptions(device).dtype(to));
-  tensor.copy_(TensorFactory::HostView(const_cast<T*>(values.data()), shape, from));
+  tensor.copy_(
+      at::from_blob(const_cast<T*>(values.data()), shape, at::TensorOptions(at::kCPU).dtype(from)));
   return tensor;
 }
 
@@ -58,10 +59,6 @@ at::Tensor TensorFactory::Flags(std::span<const std::uint8_t> values, at::IntArr
 at::Tensor TensorFactory::Staging(std::int64_t bytes) const {
   return at::empty({bytes},
                    at::TensorOptions(at::kCPU).dtype(at::kByte).pinned_memory(!device_.is_cpu()));
-}
-
-at::Tensor TensorFactory::HostView(void* bytes, at::IntArrayRef shape, at::ScalarType dtype) {
-  return at::from_blob(bytes, shape, at::TensorOptions(at::kCPU).dtype(dtype));
 }
 
 }  // namespace couplingd

@@ -34,9 +34,6 @@ class TensorFactory {
   // Host memory that the device copies from without the CPU, where the device is one.
   at::Tensor Staging(std::int64_t bytes) const;  // uint8 [bytes], on the CPU
 
-  // A view of host memory, which the caller keeps alive; always on the CPU.
-  static at::Tensor HostView(void* bytes, at::IntArrayRef shape, at::ScalarType dtype);
-
  private:
   at::Device device_;
   at::ScalarType dtype_;

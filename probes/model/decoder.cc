@@ -1,23 +1,20 @@
 #include "probes/model/decoder.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <fmt/format.h>
 #include <malloc.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
-#include <numbers>
 #include <optional>
 #include <utility>
 
 #include "probes/model/attention.h"
+#include "probes/model/embedding_and_head.h"
 #include "probes/model/guarded.h"
 #include "probes/model/layer.h"
-#include "probes/model/layer_operations.h"
 #include "probes/model/rotary_table.h"
 #include "probes/model/row_scores.h"
 #include "probes/model/row_tiles.h"
@@ -70,7 +67,7 @@ class TorchDecoder : public Decoder {
     TRY(Guarded(kForwardPass, [&]() -> Status {
       Forget();
       TRY(CheckPack(plan, plan.packs[0]));
-      const at::Tensor rows = HeadOf(TRY(Forward(plan, 0))).to(at::kCPU, at::ScalarType::Float);
+      const at::Tensor rows = AllLogits(TRY(Forward(plan, 0))).to(at::kCPU, at::ScalarType::Float);
       const float* first = rows.contiguous().const_data_ptr<float>();
       logits.assign(first, first + rows.numel());
       return {};
@@ -92,7 +89,7 @@ class TorchDecoder : public Decoder {
       const TogetherOnOneTile together;
       const at::Tensor hidden = TRY(Forward(plan, plan.packs.size() - 1));
       JoinText();
-      const at::Tensor row = HeadOf(hidden.narrow(0, hidden.size(0) - 1, 1));
+      const at::Tensor row = AllLogits(hidden.narrow(0, hidden.size(0) - 1, 1));
       const at::Tensor here = row.to(at::kCPU, at::ScalarType::Float).contiguous();
       logits.assign(here.const_data_ptr<float>(), here.const_data_ptr<float>() + here.numel());
       return CheckLogits(logits);
@@ -193,13 +190,13 @@ class TorchDecoder : public Decoder {
         factory_.TokenIds(std::span(plan.tokens)
                               .subspan(static_cast<std::size_t>(pack.token_begin),
                                        static_cast<std::size_t>(pack.rows())));
-    at::Tensor x = Embed(ids, positions);
+    at::Tensor x = Embed(config_, weights_, factory_, ids, positions);
     const LayerContext context{config_,
                                factory_,
                                attention,
                                tables_.At(plan, pack),
                                KeyBias(plan, pack),
-                               InputsOfLayers(ids, x),
+                               InputsOfLayers(config_, weights_, factory_, ids, x),
                                hook_};
     if (hook_ != nullptr) hook_->OnResidual(0, x);
     for (std::size_t index = 0; index < config_.layer.size(); ++index) {
@@ -218,47 +215,18 @@ class TorchDecoder : public Decoder {
     }
     for (const auto& [index, own] : shared_) Keep(plan, pack_index, own, kept_[index]);
     shared_.clear();
-    if (hook_ != nullptr) hook_->OnOutput(HeadInput(x), weights_.head.weight);
+    if (hook_ != nullptr) hook_->OnOutput(HeadInput(config_, weights_, x), weights_.head.weight);
     return x;
-  }
-
-  // In the compute type, as a tensor of one element.
-  at::Tensor Rounded(double value) const {
-    const std::array values = {static_cast<float>(value)};
-    return factory_.Values(values, {1}, factory_.dtype());
-  }
-
-  // LayerInputs of the rows with these tokens and embeddings: [rows, layers, size].
-  at::Tensor InputsOfLayers(const at::Tensor& ids, const at::Tensor& embedded) const {
-    const std::int64_t size = config_.layer_inputs.size;
-    if (size == 0) return {};
-    const double root = std::sqrt(static_cast<double>(config_.hidden_size));
-    const at::Tensor projected =
-        Project(weights_.layer_projection, embedded).mul_(1 / root).unflatten(1, {-1, size});
-    const at::Tensor of_tokens = weights_.layer_embedding.index_select(0, ids)
-                                     .mul_(Rounded(std::sqrt(static_cast<double>(size))))
-                                     .unflatten(1, {-1, size});
-    return Normalise(config_, weights_.layer_projection_norm, projected)
-        .add_(of_tokens)
-        .mul_(std::numbers::sqrt2 / 2);
-  }
-
-  at::Tensor Embed(const at::Tensor& ids, const at::Tensor& positions) const {
-    at::Tensor x = weights_.embedding.index_select(0, ids);
-    if (config_.embedding_scale != 1) x.mul_(Rounded(config_.embedding_scale));
-    if (weights_.project_in.weight.defined()) x = Project(weights_.project_in, x);
-    if (weights_.positions.defined()) {
-      x.add_(weights_.positions.index_select(0, positions + config_.position_offset));
-    }
-    return Normalise(config_, weights_.embedding_norm, x);
   }
 
   // ALiBi's biases of all positions up to the pack's last, for AttentionRule.
   at::Tensor KeyBias(const ForwardPlan& plan, const ForwardPack& pack) {
     const Alibi& alibi = config_.alibi;
     if (alibi.slopes.empty()) return {};
-    const std::int64_t length = std::ranges::max(RowPositions(plan, pack)) + 1;
-    if (key_bias_.defined() && key_bias_.size(1) >= length) return key_bias_;
+    const std::int64_t needed = std::ranges::max(RowPositions(plan, pack)) + 1;
+    const std::int64_t there = key_bias_.defined() ? key_bias_.size(1) : 0;
+    if (there >= needed) return key_bias_;
+    const std::int64_t length = std::max(needed, 2 * there);
     std::vector<float> values;
     for (const float slope : alibi.slopes) {
       for (std::int64_t position = 0; position < length; ++position) {
@@ -296,23 +264,8 @@ class TorchDecoder : public Decoder {
     }
   }
 
-  at::Tensor HeadInput(const at::Tensor& hidden) const {
-    const at::Tensor normalised = Normalise(config_, weights_.final_norm, hidden);
-    return weights_.project_out.weight.defined() ? Project(weights_.project_out, normalised)
-                                                 : normalised;
-  }
-
-  at::Tensor HeadOf(const at::Tensor& hidden) const {
-    return LogitsOf(HeadInput(hidden), 0, config_.vocab_size);
-  }
-
-  // Of tokens [first, first + count).
-  at::Tensor LogitsOf(const at::Tensor& input, std::int64_t first, std::int64_t count) const {
-    const Projection& head = weights_.head;
-    const Projection part{head.weight.narrow(0, first, count),
-                          head.bias.defined() ? head.bias.narrow(0, first, count) : at::Tensor(),
-                          {}};
-    return SoftCap(config_.logit_softcap, Project(part, input));
+  at::Tensor AllLogits(const at::Tensor& hidden) const {
+    return LogitsOf(config_, weights_, HeadInput(config_, weights_, hidden), 0, config_.vocab_size);
   }
 
   // Logits exist only for rows that are read.
@@ -326,10 +279,11 @@ class TorchDecoder : public Decoder {
       row_of.push_back(static_cast<std::int64_t>(rows.size()) - 1);
     }
     const auto first_read = static_cast<std::size_t>(pack.read_begin);
-    const at::Tensor read = HeadInput(hidden.index_select(0, factory_.Indices(rows)));
+    const at::Tensor read =
+        HeadInput(config_, weights_, hidden.index_select(0, factory_.Indices(rows)));
     const auto logits = [&](std::int64_t row, std::int64_t count, std::int64_t first,
                             std::int64_t tokens) {
-      return LogitsOf(read.narrow(0, row, count), first, tokens);
+      return LogitsOf(config_, weights_, read.narrow(0, row, count), first, tokens);
     };
     TRY(ScoreRows(static_cast<std::int64_t>(rows.size()), config_.vocab_size, logits,
                   std::span(plan.reads).subspan(first_read, row_of.size()), row_of, factory_, cuda_,
@@ -398,10 +352,13 @@ void SetComputeThreads(int threads) { at::set_num_threads(std::max(1, threads));
 int ComputeThreads() { return at::get_num_threads(); }
 
 void KeepFreedMemory() {
+  ReturnFreedMemory();
   constexpr int kLargestBlock = 32 << 20;  // the most that glibc allows
   constexpr int kMost = 1 << 30;
   mallopt(M_MMAP_THRESHOLD, kLargestBlock);
   mallopt(M_TRIM_THRESHOLD, kMost);
 }
+
+void ReturnFreedMemory() { malloc_trim(0); }
 
 }  // namespace couplingd

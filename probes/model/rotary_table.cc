@@ -23,7 +23,7 @@ std::vector<RotaryAngles> RotaryTables::At(const ForwardPlan& plan, const Forwar
   for (std::size_t i = 0; i < tables_.size(); ++i) {
     const Rope& rope = config_.ropes[i];
     Table& table = tables_[i];
-    if (needed > table.positions) table = Make(rope, needed);
+    if (needed > table.positions) table = Make(rope, std::max(needed, 2 * table.positions));
     std::vector<std::int64_t> rows = positions;
     if (rope.scaling.kind == RopeScalingKind::kLongRope) {
       for (std::size_t row = 0; row < rows.size(); ++row) {
