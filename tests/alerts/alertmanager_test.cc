@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <optional>
-#include <thread>
 
 #include "alerts/delivery.h"
 #include "base/json.h"
 #include "base/process.h"
 #include "tests/alerts/local_server.h"
 #include "tests/alerts/test_support.h"
+#include "tests/eventually.h"
 
 namespace couplingd {
 namespace {
@@ -64,14 +64,6 @@ int FreePort() {
   return tcp::acceptor(context, {boost::asio::ip::address_v4::loopback(), 0})
       .local_endpoint()
       .port();
-}
-
-bool Eventually(const std::function<bool()>& holds) {
-  for (int turn = 0; turn < 400; ++turn) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(50ms);
-  }
-  return false;
 }
 
 // One that listens on loopback, is in no cluster and notifies `receiver` at once.

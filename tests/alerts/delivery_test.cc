@@ -13,6 +13,7 @@
 
 #include "tests/alerts/store_thread.h"
 #include "tests/alerts/test_support.h"
+#include "tests/eventually.h"
 
 namespace couplingd {
 namespace {
@@ -65,15 +66,6 @@ std::shared_ptr<ScriptedSink> Hanging(const std::string& name) {
     never.wait(lock, stop, [] { return false; });
     return DeliveryOutcome{DeliveryResult::kCancelled, std::nullopt, "stopped"};
   });
-}
-
-bool Eventually(const std::function<bool()>& condition, std::chrono::milliseconds limit = 10s) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(5ms);
-  }
-  return true;
 }
 
 class Delivering : public ::testing::Test {
@@ -230,12 +222,10 @@ TEST_F(Delivering, LosesNothingAndKeepsTheOrderThroughCrashes) {
   StoreThread store(folder_.path() + "/state", fast);
   DeliveryLoop loop(sinks(), store.Executor(), fast);
   loop.Start();
-  ASSERT_TRUE(Eventually(
-      [&] {
-        loop.Wake();
-        return store.Count("pending") == 0;
-      },
-      60s));
+  ASSERT_TRUE(Eventually([&] {
+    loop.Wake();
+    return store.Count("pending") == 0;
+  }));
   EXPECT_EQ(store.Count("dead"), 0u);
   const std::lock_guard lock(mutex);
   for (const char* sink : {"one", "two"}) {

@@ -9,6 +9,7 @@
 
 #include "tests/alerts/local_server.h"
 #include "tests/alerts/test_support.h"
+#include "tests/eventually.h"
 
 namespace couplingd {
 namespace {
@@ -19,14 +20,6 @@ using testing::LocalServer;
 using testing::ServedAnswer;
 using testing::ServedRequest;
 using testing::TemporaryFolder;
-
-bool Eventually(const std::function<bool()>& holds) {
-  for (int turn = 0; turn < 1000; ++turn) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(10ms);
-  }
-  return false;
-}
 
 class HeartbeatTest : public ::testing::Test {
  protected:

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "history/store.h"
+#include "tests/daemon/real_daemon.h"
 #include "tests/history/fault_disk.h"
 
 namespace couplingd::testing {
@@ -187,15 +188,8 @@ class DaemonTrial {
   }
 
   Status StartDaemon() {
-    ProcessOptions options;
-    options.arguments = {"/bin/sh",
-                         "-c",
-                         "exec \"$0\" \"$1\" 2>> \"$2\"",
-                         JoinPath(options_.programs, "couplingd"),
-                         Path("couplingd.yaml"),
-                         Path("log")};
-    options.environment = MinimalEnvironment();
-    daemon_.emplace(TRY(Process::Start(options)));
+    daemon_.emplace(TRY(StartDaemonProcess(JoinPath(options_.programs, "couplingd"),
+                                           Path("couplingd.yaml"), Path("log"))));
     return {};
   }
 

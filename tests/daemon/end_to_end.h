@@ -11,11 +11,9 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/files.h"
@@ -23,6 +21,8 @@
 #include "base/process.h"
 #include "demo/receiver.h"
 #include "demo/stage.h"
+#include "tests/daemon/real_daemon.h"
+#include "tests/eventually.h"
 
 namespace couplingd {
 
@@ -131,16 +131,8 @@ class EndToEnd : public testing::Test {
   std::string Log() const { return ReadFile(JoinPath(directory_, "log")).value_or(""); }
 
   void StartDaemon() {
-    ProcessOptions options;
-    options.arguments = {"/bin/sh",
-                         "-c",
-                         "exec \"$0\" \"$1\" 2>> \"$2\"",
-                         Program("couplingd"),
-                         config_,
-                         JoinPath(directory_, "log")};
-    options.environment = MinimalEnvironment();
-    auto process = Process::Start(options);
-    ASSERT_TRUE(process);
+    auto process = StartDaemonProcess(Program("couplingd"), config_, JoinPath(directory_, "log"));
+    ASSERT_TRUE(process) << process.error().Text();
     daemon_.emplace(*std::move(process));
     ASSERT_TRUE(Eventually([&] { return Ask("status").HasMember("daemon"); }));
   }
@@ -172,14 +164,6 @@ class EndToEnd : public testing::Test {
                 row["state"].GetString();
     }
     return states;
-  }
-
-  static bool Eventually(const std::function<bool()>& holds, int seconds = 40) {
-    for (int turn = 0; turn < seconds * 10; ++turn) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(milliseconds(100));
-    }
-    return false;
   }
 
   static inline std::string trained_;

@@ -10,6 +10,8 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "tests/alerts/local_server.h"
+#include "tests/daemon/real_daemon.h"
+#include "tests/eventually.h"
 
 namespace couplingd {
 namespace {
@@ -31,30 +33,15 @@ TEST(DaemonHeartbeat, WaitsForADirectoryThatIsNotThere) {
       "watch: {scan_interval: 100ms}\n"
       "heartbeat: {url_file: url, interval: 1s, allow_private: true}\n",
       0644));
-  ProcessOptions options;
-  options.arguments = {"/bin/sh",
-                       "-c",
-                       "exec \"$0\" \"$1\" 2>> \"$2\"",
-                       std::string(COUPLINGD_BINARY_DIR) + "/couplingd",
-                       JoinPath(folder, "couplingd.yaml"),
-                       log};
-  options.environment = MinimalEnvironment();
-  auto daemon = Process::Start(options);
+  auto daemon = StartDaemonProcess(std::string(COUPLINGD_BINARY_DIR) + "/couplingd",
+                                   JoinPath(folder, "couplingd.yaml"), log);
   ASSERT_TRUE(daemon) << daemon.error().Text();
-  const auto it_has_looked = [&] {
-    return ReadFile(log).value_or("").find("run: ") != std::string::npos;
-  };
-  for (int turn = 0; turn < 300 && !it_has_looked(); ++turn) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  ASSERT_TRUE(it_has_looked()) << "it tells of the directory that is missing";
+  ASSERT_TRUE(Eventually([&] { return ReadFile(log).value_or("").contains("run: "); }))
+      << "it tells of the directory that is missing";
   std::this_thread::sleep_for(std::chrono::seconds(7));  // longer than between two cycles
   EXPECT_TRUE(server.Requests().empty());
   fs::create_directories(run);
-  for (int turn = 0; turn < 300 && server.Requests().empty(); ++turn) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  EXPECT_FALSE(server.Requests().empty()) << ReadFile(log).value_or("");
+  EXPECT_TRUE(Eventually([&] { return !server.Requests().empty(); })) << ReadFile(log).value_or("");
   daemon->Signal(SIGTERM);
   EXPECT_TRUE(daemon->Wait().value_or(ExitStatus{-1, 0}).ok());
   fs::remove_all(folder);

@@ -12,7 +12,6 @@
 #include <fstream>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "base/files.h"
 #include "base/http_client.h"
@@ -20,12 +19,13 @@
 #include "base/process.h"
 #include "tests/alerts/local_server.h"
 #include "tests/alerts/smtp_server.h"
+#include "tests/daemon/real_daemon.h"
+#include "tests/eventually.h"
 
 namespace couplingd {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
 using testing::LocalServer;
 using testing::ServedAnswer;
 using testing::ServedRequest;
@@ -37,14 +37,6 @@ constexpr char kSigningSecret[] = "whsec_CANARYQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw1";
 
 std::string Program(const std::string& name) {
   return std::string(COUPLINGD_BINARY_DIR) + "/" + name;
-}
-
-bool Eventually(const std::function<bool()>& holds, int seconds = 60) {
-  for (int turn = 0; turn < seconds * 10; ++turn) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(milliseconds(100));
-  }
-  return false;
 }
 
 int FreePort() {
@@ -161,15 +153,7 @@ class Secrets : public ::testing::Test {
   }
 
   void StartDaemon() {
-    ProcessOptions options;
-    options.arguments = {"/bin/sh",
-                         "-c",
-                         "exec \"$0\" \"$1\" >> \"$2\" 2>&1",
-                         Program("couplingd"),
-                         config_,
-                         JoinPath(folder_, "log")};
-    options.environment = MinimalEnvironment();
-    auto process = Process::Start(options);
+    auto process = StartDaemonProcess(Program("couplingd"), config_, JoinPath(folder_, "log"));
     ASSERT_TRUE(process) << process.error().Text();
     daemon_.emplace(std::move(*process));
   }
