@@ -96,11 +96,9 @@ class LocalExecutor final : public Executor {
     const auto timeout = request.evaluation.timeout + kGraceOfWorker;
     const std::string kind = request.evaluation.warm_worker ? WarmPool::KindOf(request) : "";
     asio::post(io_, [this, tag, evaluation, timeout, kind] {
-      const auto process = kind.empty() ? StartCold(tag, evaluation, timeout)
-                                        : StartWarm(tag, evaluation, timeout, kind);
-      const std::lock_guard lock(mutex_);
-      evaluation->process = process;
-      if (process && evaluation->is_cancelled) process->Stop();
+      if (!kind.empty()) return StartWarm(tag, evaluation, timeout, kind);
+      const auto process = StartCold(tag, evaluation, timeout);
+      if (process && !WorksOn(*evaluation, process)) process->Stop();
     });
   }
 
@@ -171,20 +169,25 @@ class LocalExecutor final : public Executor {
         });
   }
 
-  std::shared_ptr<LineProcess> StartWarm(std::int64_t tag,
-                                         const std::shared_ptr<Execution>& evaluation,
-                                         std::chrono::milliseconds timeout,
-                                         const std::string& kind) {
-    auto process = warm_.Evaluate(
+  void StartWarm(std::int64_t tag, const std::shared_ptr<Execution>& evaluation,
+                 std::chrono::milliseconds timeout, const std::string& kind) {
+    const Status started = warm_.Evaluate(
         {.kind = kind,
          .text = evaluation->request,
          .timeout = timeout,
+         .on_process = [this,
+                        evaluation](const auto& process) { return WorksOn(*evaluation, process); },
          .on_line = [this, evaluation](std::string_view line) { Take(*evaluation, line); },
          .on_end = [this, tag,
                     evaluation] { Ended(tag, evaluation, evaluation->frames.Finish()); }});
-    if (process) return *std::move(process);
-    Ended(tag, evaluation, std::unexpected(process.error()));
-    return nullptr;
+    if (!started) Ended(tag, evaluation, std::unexpected(started.error()));
+  }
+
+  // False: nobody wants the evaluation any more.
+  bool WorksOn(Execution& evaluation, const std::shared_ptr<LineProcess>& process) {
+    const std::lock_guard lock(mutex_);
+    evaluation.process = process;
+    return !evaluation.is_cancelled;
   }
 
   void Take(Execution& evaluation, std::string_view line) {

@@ -24,7 +24,7 @@ std::string WarmPool::KindOf(const WorkerRequest& request) {
   return ToJson(kind);
 }
 
-Result<std::shared_ptr<LineProcess>> WarmPool::Evaluate(Job job) {
+Status WarmPool::Evaluate(Job job) {
   auto owned = std::make_unique<Job>(std::move(job));
   Handle worker = std::ranges::find_if(
       workers_, [&](const Worker& one) { return !one.job && one.kind == owned->kind; });
@@ -32,9 +32,8 @@ Result<std::shared_ptr<LineProcess>> WarmPool::Evaluate(Job job) {
     EndIdle();
     worker = TRY(Launch(owned->kind));
   }
-  const std::shared_ptr<LineProcess> process = worker->process;
   Give(worker, std::move(owned));
-  return process;
+  return {};
 }
 
 WarmPool::Handle WarmPool::Find(const LineProcess* process) {
@@ -67,8 +66,10 @@ void WarmPool::Give(Handle worker, std::unique_ptr<Job> job) {
   worker->idle.cancel();
   worker->job = std::move(job);
   worker->was_told = false;
-  worker->process->KillAfter(worker->job->timeout);
-  worker->process->Send(worker->job->text + "\n");
+  const std::shared_ptr<LineProcess> process = worker->process;
+  process->KillAfter(worker->job->timeout);
+  process->Send(worker->job->text + "\n");
+  if (!worker->job->on_process(process)) process->Stop();
 }
 
 void WarmPool::Take(Handle worker, std::string_view line) {
@@ -78,6 +79,7 @@ void WarmPool::Take(Handle worker, std::string_view line) {
   if (!IsExitFrame(line)) return;
   worker->is_new = false;
   worker->process->KillNever();
+  EndIdle();  // of two that worked side by side one is enough
   const std::unique_ptr<Job> done = std::move(worker->job);
   worker->idle.expires_after(keep_);
   worker->idle.async_wait([this, which = worker->process.get()](boost::system::error_code error) {
@@ -97,7 +99,7 @@ void WarmPool::Ended(Handle worker) {
   worker->idle.cancel();
   workers_.erase(worker);
   if (!job) return;
-  if (is_unheard) {
+  if (is_unheard && job->on_process(nullptr)) {
     if (const Result<Handle> next = Launch(job->kind)) return Give(*next, std::move(job));
   }
   job->on_end();

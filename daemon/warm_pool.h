@@ -30,11 +30,13 @@ class WarmPool {
     std::string kind;  // KindOf the request
     std::string text;  // the request, one line
     std::chrono::milliseconds timeout{};
+    // The process that works on it: again where another takes it over. False: it is wanted no more.
+    std::function<bool(const std::shared_ptr<LineProcess>&)> on_process;
     std::function<void(std::string_view)> on_line;  // of this request's frames
     std::function<void()> on_end;                   // behind its exit frame, or the worker's end
   };
-  // The process that works on it.
-  Result<std::shared_ptr<LineProcess>> Evaluate(Job job);
+  // An error: no worker could be started, and nothing of the job is called.
+  Status Evaluate(Job job);
   // Ends the worker that waits.
   void EndIdle();
 

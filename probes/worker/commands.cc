@@ -1,6 +1,7 @@
 #include "probes/worker/commands.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -154,6 +155,22 @@ Result<GpuChoice> ChooseDevice(const EvaluateRequest& request, const std::string
   return ChooseGpu(request.device, report, options);
 }
 
+// A GPU that was given up a moment ago still counts as busy: until it is found, a while has passed,
+// or `stop_fd` can be read.
+Result<GpuChoice> AwaitDevice(const EvaluateRequest& request, const std::string& nvml, int stop_fd,
+                              const Clock& clock) {
+  constexpr std::chrono::seconds kPatience{5};
+  constexpr int kLookEveryMs = 250;
+  const auto limit = clock.Steady() + kPatience;
+  while (true) {
+    Result<GpuChoice> choice = ChooseDevice(request, nvml);
+    const bool is_busy = !choice && choice.error().kind == ErrorKind::kConflict;
+    if (!is_busy || clock.Steady() >= limit) return choice;
+    pollfd stop{stop_fd, POLLIN, 0};
+    if (::poll(&stop, 1, kLookEveryMs) > 0) return choice;
+  }
+}
+
 // True where nobody but the process computes on the GPU.
 bool IsAloneOnGpu(const std::string& uuid, int pid, const std::string& nvml) {
   const Result<GpuReport> report = QueryGpus(nvml);
@@ -179,11 +196,11 @@ Result<int> Evaluate(const EvaluateCommand& command, FrameWriter& frames) {
                                        : ReadFile(command.request_file, kMaxRequestBytes));
   EvaluateRequest request = TRY(ParseEvaluateRequest(text));
   const std::string evaluator = TRY(FindEvaluator(command.evaluator));
-  const GpuChoice gpu = TRY(ChooseDevice(request, command.nvml));
+  const SystemClock clock;
+  const GpuChoice gpu = TRY(AwaitDevice(request, command.nvml, stop.get(), clock));
   request.device = gpu.device;
   request.device_free_bytes = gpu.free_bytes;
   TRY(frames.Write(NoteFrame("device", gpu.note)));
-  const SystemClock clock;
   Supervisor supervisor(ChildOf(evaluator, request, gpu, stop.get()), clock);
   return supervisor.Run(Supervised(request));
 }
@@ -195,7 +212,7 @@ Result<int> Serve(const EvaluateCommand& command) {
   WarmWorkerParts parts{.clock = clock};
   parts.stop_fd = stop.get();
   parts.choose = [&](const EvaluateRequest& request) {
-    return ChooseDevice(request, command.nvml);
+    return AwaitDevice(request, command.nvml, stop.get(), clock);
   };
   parts.is_alone = [&](const std::string& uuid, int pid) {
     return IsAloneOnGpu(uuid, pid, command.nvml);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <thread>
 
 #include "base/files.h"
 #include "daemon/executor.h"
@@ -156,6 +157,42 @@ TEST_F(WarmPoolTest, CancellingStopsTheProcess) {
   ASSERT_TRUE(Eventually([&] { return executor_->Progress(1).fraction > 0; }));
   executor_->Cancel(1);
   EXPECT_THAT(End(1), HasSubstr("stopped"));
+}
+
+// It dies with its job unread, and another process takes the job over.
+TEST_F(WarmPoolTest, CancellingStopsTheProcessThatTookTheJobOver) {
+  const std::string first = Evaluate(Request("/run/1"));
+  ASSERT_TRUE(WriteFileAtomically(Path("hold"), "", 0644));
+  ASSERT_EQ(::kill(std::stoi(first), SIGSTOP), 0);
+  Begin(7, Request("/run/2"));
+  std::this_thread::sleep_for(milliseconds(300));
+  ASSERT_EQ(::kill(std::stoi(first), SIGKILL), 0);
+  ASSERT_TRUE(Eventually([&] { return executor_->Progress(7).fraction > 0; }));
+  executor_->Cancel(7);
+  EXPECT_THAT(End(7), HasSubstr("stopped"));
+}
+
+TEST_F(WarmPoolTest, ACancelledJobIsNotTakenOver) {
+  const std::string first = Evaluate(Request("/run/1"));
+  ASSERT_EQ(::kill(std::stoi(first), SIGSTOP), 0);
+  Begin(7, Request("/run/2"));
+  std::this_thread::sleep_for(milliseconds(300));
+  executor_->Cancel(7);
+  std::this_thread::sleep_for(milliseconds(100));
+  ASSERT_EQ(::kill(std::stoi(first), SIGKILL), 0);
+  EXPECT_THAT(End(7), HasSubstr("stopped"));
+  EXPECT_EQ(Started(), 1);
+}
+
+TEST_F(WarmPoolTest, OfTwoThatWorkedAtOnceOneWaits) {
+  ASSERT_TRUE(WriteFileAtomically(Path("hold"), "", 0644));
+  Begin(1, Request("/run/1"));
+  Begin(2, Request("/run/2"));
+  ASSERT_TRUE(Eventually(
+      [&] { return executor_->Progress(1).fraction > 0 && executor_->Progress(2).fraction > 0; }));
+  fs::remove(Path("hold"));
+  const std::string one = End(1), two = End(2);
+  EXPECT_TRUE(Eventually([&] { return Lives(one) != Lives(two); }));
 }
 
 TEST_F(WarmPoolTest, EndingTheExecutorEndsWhatWaits) {
