@@ -13,6 +13,12 @@
 
 namespace couplingd {
 
+// libtorch's allocator of the CPU throws what any failed check throws.
+inline bool IsOutOfMemory(const c10::Error& error) {
+  return dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
+         std::string_view(error.what_without_backtrace()).contains("DefaultCPUAllocator");
+}
+
 // Runs `work` (a Status without arguments) without recording gradients. What it throws becomes an
 // error that begins with `what`, such as "the forward pass".
 template <typename Work>
@@ -20,15 +26,15 @@ Status Guarded(std::string_view what, const Work& work) {
   try {
     const c10::InferenceMode inference;
     return work();
-  } catch (const c10::OutOfMemoryError& error) {
-    return Fail(
-        ErrorKind::kExhausted,
-        fmt::format("{} ran out of device memory: {}", what, error.what_without_backtrace()),
-        "lower the token budget");
   } catch (const std::bad_alloc&) {
     return Fail(ErrorKind::kExhausted, fmt::format("{} ran out of memory", what),
                 "lower the token budget");
   } catch (const c10::Error& error) {
+    if (IsOutOfMemory(error)) {
+      return Fail(ErrorKind::kExhausted,
+                  fmt::format("{} ran out of memory: {}", what, error.what_without_backtrace()),
+                  "lower the token budget");
+    }
     return Fail(ErrorKind::kInternal,
                 fmt::format("{} failed: {}", what, error.what_without_backtrace()));
   } catch (const std::exception& error) {

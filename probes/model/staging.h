@@ -28,7 +28,12 @@ class StagingBuffers {
       const auto bytes = static_cast<std::int64_t>(size);
       if (block_.defined() && block_.numel() >= bytes) return;
       block_.reset();  // what is too small goes before its successor comes
-      block_ = buffers_.factory_.Staging(bytes);
+      try {
+        block_ = buffers_.factory_.Staging(bytes);
+      } catch (...) {
+        buffers_.Give({});
+        throw;
+      }
     }
     ~Lease() { buffers_.Give(std::move(block_)); }
     Lease(const Lease&) = delete;

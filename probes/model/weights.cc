@@ -1,7 +1,6 @@
 #include "probes/model/weights.h"
 
 #include <ATen/ops/aminmax.h>
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <malloc.h>
@@ -18,6 +17,7 @@
 #include <thread>
 
 #include "base/hash.h"
+#include "probes/model/guarded.h"
 #include "probes/model/packed_linear.h"
 #include "probes/model/row_tiles.h"
 #include "probes/model/staging.h"
@@ -57,12 +57,16 @@ Result<at::ScalarType> FloatingType(const TensorInfo& tensor) {
 Status Loading(const std::function<Status()>& work) {
   try {
     return work();
-  } catch (const c10::OutOfMemoryError& error) {
-    return Fail(ErrorKind::kExhausted,
-                fmt::format("the weights do not fit: {}", error.what_without_backtrace()),
-                "free the device, raise the memory limit, or use the CPU");
   } catch (const std::bad_alloc&) {
     return Fail(ErrorKind::kExhausted, "there is not enough memory for the weights");
+  } catch (const c10::Error& error) {
+    if (IsOutOfMemory(error)) {
+      return Fail(ErrorKind::kExhausted,
+                  fmt::format("the weights do not fit: {}", error.what_without_backtrace()),
+                  "free the device, raise the memory limit, or use the CPU");
+    }
+    return Fail(ErrorKind::kInternal,
+                fmt::format("loading the weights failed: {}", error.what_without_backtrace()));
   } catch (const std::exception& error) {
     return Fail(ErrorKind::kInternal, fmt::format("loading the weights failed: {}", error.what()));
   }

@@ -122,7 +122,9 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan
     const std::int64_t gathered = element * 2 * keys * (sizes.rows + sizes.longest) +
                                   element * 2 * (kCudaScores / (kAttentionRows * group)) * head_dim;
     const std::int64_t attention = gathered + kCudaScores * (2 * 4 + 2 * element);
-    estimate.workspace = std::max(mlp_rows, attention) + 2 * element * kCudaLogits;
+    const std::int64_t masks =
+        (1 + (element < 4 ? element : 0)) * sizes.rows * (sizes.longest + kAttentionRows);
+    estimate.workspace = std::max(mlp_rows, attention) + masks + 2 * element * kCudaLogits;
     // What libtorch's allocator has reserved in blocks that do not fit the next tensor.
     estimate.workspace += (estimate.workspace + estimate.activations) / 4;
     estimate.runtime = kCudaContext;

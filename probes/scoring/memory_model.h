@@ -36,7 +36,8 @@ struct MemoryEstimate {
 //   activations  e · R · (2 d + 2 q + 2 k), one layer at a time, the residual stream in between
 //   workspace    CPU: threads · 256 rows · 4 bytes · (4 d + q + 2 k + 3 f), and as many tiles of
 //                64 rows against the longest path; CUDA: a tile of logits, and the larger of
-//                e · R · (4 d + 3 f) and a batch of attention: its scores, keys and values
+//                e · R · (4 d + 3 f) and a batch of attention: its scores, keys and values; and a
+//                mask of 1 + e bytes (1 in fp32) for every row and key of the longest path
 // The larger of loading and running counts, with the weights.
 MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan,
                               const MemoryPlace& place);

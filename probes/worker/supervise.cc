@@ -66,7 +66,7 @@ class Supervisor::Impl {
     while (!HasEnded() && !(course_.is_served && !request.is_last)) Step();
     if (!HasEnded()) return ConcludeServed();
     DrainFrames();
-    DrainErrors();
+    TakeErrors(/*to_the_end=*/true);
     return Conclude();
   }
 
@@ -122,7 +122,7 @@ class Supervisor::Impl {
     if (course_.deadline && clock_.Steady() >= *course_.deadline) OnDeadline();
     if (ready <= 0) return;
     if (polled[0].revents) DrainFrames();
-    if (polled[1].revents) DrainErrors();
+    if (polled[1].revents) TakeErrors(/*to_the_end=*/false);
     if (polled[2].revents) FeedRequest();
     if (polled[3].revents) ended_ = true;
     if (polled[4].revents) OnStopRequest();
@@ -159,12 +159,13 @@ class Supervisor::Impl {
     }
   }
 
-  void DrainErrors() {
+  // While the child lives, a block at a time: it may write faster than anybody reads.
+  void TakeErrors(bool to_the_end) {
     Drain(process_->stderr_pipe(), [&](std::string_view text) {
       (void)!::write(2, text.data(), text.size());
       last_words_.append(text);
       if (last_words_.size() > kLastWords) last_words_.erase(0, last_words_.size() - kLastWords);
-      return true;
+      return to_the_end;
     });
   }
 
@@ -281,7 +282,7 @@ class Supervisor::Impl {
 
   // The child lives on. One that says that it has served without a result is not believed again.
   int ConcludeServed() {
-    DrainErrors();
+    TakeErrors(/*to_the_end=*/false);
     if (!course_.has_result || course_.error_code) {
       BadOutput("an end without a result");
       while (!HasEnded()) Step();

@@ -24,7 +24,8 @@ TEST_P(EveryFixture, GivesTheLogitsOfTransformers) {
     const LoadedDecoder loaded = LoadFixture(GetParam(), {}, {.batched_attention = batched});
     const auto logits = loaded.decoder->Logits(expected.tokens);
     ASSERT_TRUE(logits) << logits.error().Text();
-    EXPECT_LT(LargestDifference(*logits, expected.logits), 5e-5)
+    // Of logits up to 10; every kind of processor sums in another order.
+    EXPECT_LT(LargestDifference(*logits, expected.logits), 1e-4)
         << "batched attention: " << batched;
   }
 }

@@ -11,7 +11,9 @@
 
 #include "probes/checkpoint/hf_directory.h"
 #include "probes/checkpoint/weights_hasher.h"
+#include "probes/device/factory.h"
 #include "probes/model/decoder.h"
+#include "probes/model/guarded.h"
 #include "tests/probes/model/fixtures.h"
 
 namespace couplingd {
@@ -75,6 +77,17 @@ Error LoadError(const MemorySource& source, const std::string& fixture,
                 const DecoderOptions& options = {}) {
   const auto loaded = LoadDecoder(source, ConfigOf(fixture), {}, options);
   return loaded ? Error{.message = "loaded"} : loaded.error();
+}
+
+TEST(Guarded, KnowsWhenLibtorchRanOutOfMemory) {
+  const TensorFactory factory(at::kCPU, at::kFloat);
+  const Status status = Guarded("it", [&]() -> Status {
+    (void)factory.Empty({std::int64_t{1} << 50});
+    return {};
+  });
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().kind, ErrorKind::kExhausted);
+  EXPECT_THAT(status.error().message, HasSubstr("it ran out of memory"));
 }
 
 TEST(Loading, ReadsEveryTensorOnceAndHashesItAsStored) {
