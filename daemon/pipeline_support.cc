@@ -88,8 +88,9 @@ void Pipeline::NoteSlowness(const std::string& run, std::chrono::milliseconds to
   Report(
       "warning", run,
       fmt::format("an evaluation took {:.1f} s, longer than evaluation.budget ({}): the items of "
-                  "a run are fixed so that its checkpoints can be compared",
-                  static_cast<double>(took.count()) / 1000, FormatItemBudget(*budget)));
+                  "a run are fixed so that its checkpoints can be compared{}",
+                  static_cast<double>(took.count()) / 1000, FormatItemBudget(*budget),
+                  config_.evaluation.internals ? "; looking inside the model comes on top" : ""));
 }
 
 std::string Pipeline::PreservedPath(std::int64_t checkpoint) const {

@@ -63,6 +63,7 @@ class Evaluator {
     if (settings_.internals) {
       internals_ = TRY(InternalsError(MeasureInternals(session_, {})));
     }
+    if (unfinished_) unfinished_->Remove();
     return ResultFrame();
   }
 
@@ -95,15 +96,22 @@ class Evaluator {
     Result<std::vector<ContinuationScore>> scores =
         ScoreRequests(session_.decoder(), prepared_.plan(), progress, &log);
     TRY(std::move(sent));
-    if (!scores && scores.error().kind == ErrorKind::kInvalidData) log.Remove();  // it stays so
-    scores_ = TRY(std::move(scores));
+    if (!scores) return std::unexpected(Judged(scores.error(), log));
+    scores_ = *std::move(scores);
     if (const Status read = session_.FinishLoading(); !read) {
-      log.Remove();
-      return read;
+      return std::unexpected(Judged(read.error(), log));
     }
     unfinished_ = log;
     session_.EndStep("score");
     return {};
+  }
+
+  // What bad weights gave, or such as changed, is of no use to another attempt.
+  static Error Judged(Error error, const ScoreLog& log) {
+    const bool is_final =
+        error.kind == ErrorKind::kInvalidData || error.kind == ErrorKind::kVanished;
+    if (is_final) log.Remove();
+    return error;
   }
 
   // Everything that a token's score depends on. The files stand for the weights, whose hash is not
@@ -119,6 +127,7 @@ class Evaluator {
 
   // Files first: a result that names them must find them.
   Status Record() {
+    ReturnFreedMemory();
     std::string samples;
     std::size_t request = 0;
     for (std::size_t i = 0; i < prepared_.packs().size(); ++i) {
@@ -142,7 +151,6 @@ class Evaluator {
       results_.push_back(std::move(result));
     }
     if (!settings_.samples.empty()) TRY(WriteFileAtomically(settings_.samples, samples, 0644));
-    if (unfinished_) unfinished_->Remove();
     session_.EndStep("record");
     return {};
   }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/hash.h"
 #include "probes/checkpoint/naming/canonical_names.h"
 #include "probes/internals/reinitialised_source.h"
 #include "probes/model/dimensions.h"
@@ -42,6 +43,20 @@ std::optional<std::int64_t> AvailableMemory() {
   return std::nullopt;
 }
 
+// A line for each file: its path, inode, size and time of the last change.
+std::string StampsOf(const std::vector<TensorInfo>& tensors) {
+  std::set<std::string> files;
+  for (const TensorInfo& tensor : tensors) files.insert(tensor.file);
+  std::string stamps;
+  for (const std::string& file : files) {
+    struct stat status {};
+    (void)!::stat(file.c_str(), &status);  // one that is gone is found out when it is read
+    stamps += fmt::format("{} {} {} {}.{:09}\n", file, status.st_ino, status.st_size,
+                          status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  }
+  return stamps;
+}
+
 }  // namespace
 
 Status ModelSession::Open() {
@@ -50,13 +65,16 @@ Status ModelSession::Open() {
       TRY(OpenCheckpoint(settings_.checkpoint, {.read_roots = settings_.read_roots}));
   weights_ = TRY(WithCanonicalNames(std::move(opened), DimensionsOf(config_)));
   tensors_ = weights_.source->tensors();
+  files_ = StampsOf(tensors_);
   tokenizer_ = TRY(FromOutside(settings_.tokenizer, LoadTokenizer(settings_.tokenizer)));
   return {};
 }
 
-Result<ModelConfig> ModelSession::ReadModelConfigFile() const {
+Result<ModelConfig> ModelSession::ReadModelConfigFile() {
   const ConfinedFile file = TRY(OpenConfined(settings_.model_config, Roots()));
-  const JsonDocument json = TRY(ParseJson(TRY(ReadConfined(file)), settings_.model_config));
+  const std::string text = TRY(ReadConfined(file));
+  config_hash_ = HashHex(text);
+  const JsonDocument json = TRY(ParseJson(text, settings_.model_config));
   return ParseModelConfig(json, settings_.model_config);
 }
 
@@ -176,19 +194,7 @@ void ModelSession::WriteIdentity(JsonWriter& json) const {
 }
 
 void ModelSession::WriteFiles(JsonWriter& json) const {
-  std::set<std::string> files;
-  for (const TensorInfo& tensor : tensors_) files.insert(tensor.file);
-  json.Key("files").BeginArray();
-  for (const std::string& file : files) {
-    struct stat status {};
-    json.Value(file);
-    if (::stat(file.c_str(), &status) != 0) continue;
-    json.Value(static_cast<std::int64_t>(status.st_ino));
-    json.Value(static_cast<std::int64_t>(status.st_size));
-    json.Value(static_cast<std::int64_t>(status.st_mtim.tv_sec));
-    json.Value(static_cast<std::int64_t>(status.st_mtim.tv_nsec));
-  }
-  json.EndArray();
+  json.Field("config", config_hash_).Field("files", files_);
 }
 
 void ModelSession::EndStep(std::string_view name) {

@@ -83,8 +83,8 @@ class ModelSession {
   // {"weights_hash"} and WriteModel and {"tokenizer_hash","bos"} of a result frame.
   void WriteIdentity(JsonWriter& json) const;
 
-  // {"files"}: the weights' files, with inode, size and time of the last change. Tells them from
-  // others before they are read.
+  // {"config","files"}: the hash of config.json, and the weights' files with inode, size and time
+  // of the last change, all as they were opened. Tells the model from others before it is read.
   void WriteFiles(JsonWriter& json) const;
 
   // Ends a step whose seconds go into the result frame.
@@ -93,7 +93,7 @@ class ModelSession {
   double Seconds() const;  // since the session began
 
  private:
-  Result<ModelConfig> ReadModelConfigFile() const;
+  Result<ModelConfig> ReadModelConfigFile();
   ReadRoots Roots() const;
   double SecondsSince(std::chrono::steady_clock::time_point start) const;
 
@@ -105,8 +105,10 @@ class ModelSession {
   std::vector<std::pair<std::string, double>> seconds_;
 
   ModelConfig config_;
+  std::string config_hash_;
   CheckpointWeights weights_;        // until FinishLoading
   std::vector<TensorInfo> tensors_;  // what the checkpoint holds
+  std::string files_;                // of WriteFiles
   std::unique_ptr<Tokenizer> tokenizer_;
   Place place_;
   std::unique_ptr<Decoder> decoder_;

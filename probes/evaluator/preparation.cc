@@ -41,7 +41,15 @@ Status Preparation::OpenPacks() {
   asked_.packs = TRY(session_.FromOutside("", OpenAllPacks(settings_.packs)));
   if (settings_.budget) items_ = settings_.budget->items;
   if (items_) {
-    for (Pack& pack : asked_.packs) KeepItems(pack, *items_, settings_.seed);
+    for (Pack& pack : asked_.packs) {
+      KeepItems(pack, *items_, settings_.seed);
+      if (!pack.items.empty()) continue;
+      return Fail(ErrorKind::kUsage,
+                  fmt::format("of {} no item is left: its items come in twos, and {} of a pack are "
+                              "asked",
+                              pack.name, FormatItemBudget(*settings_.budget)),
+                  "raise evaluation.budget");
+    }
   }
   HashPacks();
   session_.EndStep("open");
@@ -58,6 +66,7 @@ Status Preparation::MakePlan() {
   TRY(PlanWithin(session_.TokenBudget()));
   TRY(FitIntoMemory());
   TRY(NoteTruncation());
+  if (!IsTimeLimited()) std::vector<ScoringRequest>().swap(asked_.requests);
   session_.EndStep("plan");
   return {};
 }

@@ -54,7 +54,7 @@ class Preparation {
   const Clock& clock_;
   ModelSession& session_;
   std::optional<std::int64_t> items_;
-  Questions asked_;  // its requests only where they were encoded
+  Questions asked_;  // its requests until they are planned, for a budget of time longer
   bool is_encoded_ = false;
   std::vector<std::string> pack_hashes_;
   std::vector<std::int64_t> truncated_;  // of each pack

@@ -161,20 +161,27 @@ TEST(Evaluation, RefusesWhatItsMemoryLimitCannotHold) {
               AllOf(HasSubstr("of 1 MiB it would take weights 1 MiB"), HasSubstr("in all")));
 }
 
+// Nobody listens any more when so many packs are told of.
+Result<std::string> RunUntil(const EvaluationSettings& settings, int die_after) {
+  int done = 0;
+  return Evaluate(settings, SystemClock(), [&](std::string_view frame) -> Status {
+    if (!frame.contains(R"("frame":"progress")")) return {};
+    if (++done == die_after) return Fail(ErrorKind::kCancelled, "killed");
+    return {};
+  });
+}
+
+std::string ScoresHashOf(const std::string& frame) {
+  const JsonDocument json = ParseJson(frame, "result").value();
+  return GetString((*FindMember(json, "packs"))[0], "scores_hash", "result").value();
+}
+
 TEST(Evaluation, GoesOnWhereItWasKilled) {
   const TinyCheckpoint tiny;
   EvaluationSettings settings = tiny.Settings(TinyPack());
   settings.token_budget = 16;  // several packs
   const std::string whole = *Ask(settings).result;
-  const auto run = [&](int die_after) {
-    int done = 0;
-    return Evaluate(settings, SystemClock(), [&](std::string_view frame) -> Status {
-      if (!frame.contains(R"("frame":"progress")")) return {};
-      if (++done == die_after) return Fail(ErrorKind::kCancelled, "killed");
-      return {};
-    });
-  };
-  ASSERT_FALSE(run(2));  // after the first pack
+  ASSERT_FALSE(RunUntil(settings, 2));  // after the first pack
   const auto unfinished = [&] {
     int count = 0;
     const std::vector<std::string> names = ListDirectory(tiny.scores()).value();
@@ -192,14 +199,47 @@ TEST(Evaluation, GoesOnWhereItWasKilled) {
     return false;
   });
   EXPECT_EQ(asked_about, tiny.checkpoint());
-  const auto resumed = run(0);
+  const auto resumed = RunUntil(settings, 0);
   ASSERT_TRUE(resumed) << resumed.error().Text();
   EXPECT_EQ(unfinished(), 0);
-  const auto hash = [](const std::string& frame) {
-    const JsonDocument json = ParseJson(frame, "result").value();
-    return GetString((*FindMember(json, "packs"))[0], "scores_hash", "result").value();
+  EXPECT_EQ(ScoresHashOf(*resumed), ScoresHashOf(whole));
+}
+
+TEST(Evaluation, BeginsAnewWhereTheConfigurationHasChanged) {
+  const TinyCheckpoint tiny, other;
+  const auto settings_of = [](const TinyCheckpoint& checkpoint) {
+    EvaluationSettings settings = checkpoint.Settings(TinyPack());
+    settings.token_budget = 16;
+    return settings;
   };
-  EXPECT_EQ(hash(*resumed), hash(whole));
+  const auto scale = [](const TinyCheckpoint& checkpoint) {
+    const std::string path = checkpoint.checkpoint() + "/config.json";
+    std::string config = ReadFile(path).value();
+    const std::string from = "\"rms_norm_eps\": ";
+    ASSERT_NE(config.find(from), config.npos) << config;
+    config.insert(config.find(from) + from.size(), "9");
+    ASSERT_TRUE(WriteFileAtomically(path, config));
+  };
+  ASSERT_FALSE(RunUntil(settings_of(tiny), 2));  // after the first pack
+  scale(tiny);
+  scale(other);
+  const auto resumed = RunUntil(settings_of(tiny), 0), fresh = RunUntil(settings_of(other), 0);
+  ASSERT_TRUE(resumed && fresh);
+  EXPECT_EQ(ScoresHashOf(*resumed), ScoresHashOf(*fresh));
+}
+
+TEST(Evaluation, RefusesABudgetThatLeavesNothingOfAPack) {
+  const TinyCheckpoint tiny;
+  Pack pack = TinyPack();
+  for (std::size_t i = 0; i < pack.items.size(); ++i) {
+    pack.items[i].cluster = "twins-" + std::to_string(i / 2);
+  }
+  EvaluationSettings settings = tiny.Settings(pack);
+  settings.budget = ItemBudget{.items = 1};
+  const Answer answer = Ask(settings);
+  ASSERT_FALSE(answer.result);
+  EXPECT_EQ(answer.result.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(answer.result.error().message, HasSubstr("of tiny no item is left"));
 }
 
 // What an evaluation gave, and whether it encoded the packs.

@@ -57,11 +57,11 @@ EvaluationSettings TinyCheckpoint::Settings(const Pack& pack) const {
   return ParseEvaluationSettings(RequestJson(pack)).value();
 }
 
-std::string TinyCheckpoint::RequestJson(const Pack& pack) const {
+std::string TinyCheckpoint::RequestJson(const Pack& pack, const std::string& device) const {
   JsonWriter json;
   json.BeginObject().Field("checkpoint", checkpoint()).Field("scores_dir", scores());
   json.Key("packs").BeginArray().Value(Write(pack)).EndArray();
-  json.Field("device", "cpu").Field("threads", 1).Field("token_budget", 64);
+  json.Field("device", device).Field("threads", 1).Field("token_budget", 64);
   return json.EndObject().Text();
 }
 

@@ -21,7 +21,7 @@ class TinyCheckpoint {
   std::string Write(const Pack& pack) const;
   EvaluationSettings Settings(const Pack& pack) const;
   // As couplingd-probe hands it on.
-  std::string RequestJson(const Pack& pack) const;
+  std::string RequestJson(const Pack& pack, const std::string& device = "cpu") const;
 
  private:
   std::string root_;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <optional>
@@ -22,6 +23,9 @@ class Server {
     ProcessOptions options;
     options.arguments = {ProbePath(), "serve", "--evaluator", evaluator};
     options.environment = MinimalEnvironment();
+    if (const char* search = std::getenv("LD_LIBRARY_PATH")) {
+      options.environment.push_back(std::string("LD_LIBRARY_PATH=") + search);
+    }
     options.pipe_stdin = options.pipe_stdout = true;
     probe_.emplace(*Process::Start(options));
   }
