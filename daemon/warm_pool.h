@@ -30,7 +30,8 @@ class WarmPool {
     std::string kind;  // KindOf the request
     std::string text;  // the request, one line
     std::chrono::milliseconds timeout{};
-    // The process that works on it: again where another takes it over. False: it is wanted no more.
+    // The process that works on it; where that has died, nullptr, and then the one that takes it
+    // over. False: it is wanted no more.
     std::function<bool(const std::shared_ptr<LineProcess>&)> on_process;
     std::function<void(std::string_view)> on_line;  // of this request's frames
     std::function<void()> on_end;                   // behind its exit frame, or the worker's end

@@ -86,6 +86,16 @@ class WarmPoolTest : public testing::Test {
     Begin(++tag_, request);
     return End(tag_);
   }
+  // Requests 1 and 2, which End awaits.
+  void WorkAtOnce() {
+    ASSERT_TRUE(WriteFileAtomically(Path("hold"), "", 0644));
+    Begin(1, Request("/run/1"));
+    Begin(2, Request("/run/2"));
+    ASSERT_TRUE(Eventually([&] {
+      return executor_->Progress(1).fraction > 0 && executor_->Progress(2).fraction > 0;
+    }));
+    fs::remove(Path("hold"));
+  }
   int Started() const {
     const std::string lines = ReadFile(Path("started")).value_or("");
     return static_cast<int>(std::ranges::count(lines, '\n'));
@@ -120,12 +130,7 @@ TEST_F(WarmPoolTest, AnotherRunOrConfigurationEndsTheOneThatWaits) {
 }
 
 TEST_F(WarmPoolTest, WhatRunsAtOnceHasProcessesOfItsOwn) {
-  ASSERT_TRUE(WriteFileAtomically(Path("hold"), "", 0644));
-  Begin(1, Request("/run/1"));
-  Begin(2, Request("/run/2"));
-  ASSERT_TRUE(Eventually(
-      [&] { return executor_->Progress(1).fraction > 0 && executor_->Progress(2).fraction > 0; }));
-  fs::remove(Path("hold"));
+  ASSERT_NO_FATAL_FAILURE(WorkAtOnce());
   EXPECT_NE(End(1), End(2));
 }
 
@@ -185,12 +190,7 @@ TEST_F(WarmPoolTest, ACancelledJobIsNotTakenOver) {
 }
 
 TEST_F(WarmPoolTest, OfTwoThatWorkedAtOnceOneWaits) {
-  ASSERT_TRUE(WriteFileAtomically(Path("hold"), "", 0644));
-  Begin(1, Request("/run/1"));
-  Begin(2, Request("/run/2"));
-  ASSERT_TRUE(Eventually(
-      [&] { return executor_->Progress(1).fraction > 0 && executor_->Progress(2).fraction > 0; }));
-  fs::remove(Path("hold"));
+  ASSERT_NO_FATAL_FAILURE(WorkAtOnce());
   const std::string one = End(1), two = End(2);
   EXPECT_TRUE(Eventually([&] { return Lives(one) != Lives(two); }));
 }

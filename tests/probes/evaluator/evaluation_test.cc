@@ -161,7 +161,7 @@ TEST(Evaluation, RefusesWhatItsMemoryLimitCannotHold) {
               AllOf(HasSubstr("of 1 MiB it would take weights 1 MiB"), HasSubstr("in all")));
 }
 
-// Nobody listens any more when so many packs are told of.
+// Nobody listens any more at the `die_after`th progress; 0: somebody always does.
 Result<std::string> RunUntil(const EvaluationSettings& settings, int die_after) {
   int done = 0;
   return Evaluate(settings, SystemClock(), [&](std::string_view frame) -> Status {
