@@ -142,8 +142,22 @@ class OperatorTimes {
 
 struct Flops {
   std::int64_t per_token = 0;  // the layers' projections
-  std::int64_t per_row = 0;    // the logits of one row
+  std::int64_t per_row = 0;    // the logits of one row, and what the last layer does for it alone
 };
+
+// What follows the attention.
+bool IsAfterAttention(TensorRole role) {
+  switch (role) {
+    case TensorRole::kAttentionOutput:
+    case TensorRole::kGate:
+    case TensorRole::kUp:
+    case TensorRole::kFusedGateUp:
+    case TensorRole::kDown:
+      return true;
+    default:
+      return false;
+  }
+}
 
 Result<Flops> CountFlops(const EvaluationSettings& settings) {
   const ModelConfig config = TRY(LoadModelConfig(settings.model_config));
@@ -152,7 +166,9 @@ Result<Flops> CountFlops(const EvaluationSettings& settings) {
     const bool is_table = tensor.role == TensorRole::kEmbedding ||
                           tensor.role == TensorRole::kPositions || tensor.role == TensorRole::kHead;
     if (!is_table && tensor.shape.size() == 2) {
-      flops.per_token += 2 * tensor.shape[0] * tensor.shape[1];
+      const bool is_of_read_rows =
+          tensor.layer + 1 == config.layers && IsAfterAttention(tensor.role);
+      (is_of_read_rows ? flops.per_row : flops.per_token) += 2 * tensor.shape[0] * tensor.shape[1];
     }
   }
   return flops;

@@ -19,7 +19,7 @@
 namespace couplingd {
 namespace {
 
-constexpr int kTokenBudgetOnCpu = 2048;
+constexpr int kTokenBudgetOnCpu = 4096;
 constexpr int kTokenBudgetOnCuda = 16384;
 
 // The element type that most of the weights are stored in.

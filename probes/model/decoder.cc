@@ -52,8 +52,9 @@ class TorchDecoder : public Decoder {
     return Guarded(kForwardPass, [&]() -> Status {
       if (pack == 0) Forget();
       TRY(CheckPack(plan, plan.packs[pack]));
-      const at::Tensor hidden = TRY(Forward(plan, pack));
-      return Score(plan, plan.packs[pack], hidden, scores);
+      const RowsRead read = RowsReadOf(plan, plan.packs[pack]);
+      const at::Tensor hidden = TRY(Forward(plan, pack, factory_.Indices(read.rows)));
+      return Score(plan, plan.packs[pack], hidden, read.row_of, scores);
     });
   }
 
@@ -181,8 +182,10 @@ class TorchDecoder : public Decoder {
                 "the tokenizer does not belong to this model");
   }
 
-  // The residual stream after the last layer: [rows, hidden].
-  Result<at::Tensor> Forward(const ForwardPlan& plan, std::size_t pack_index) {
+  // The residual stream after the last layer: [rows, hidden], of the pack's rows with the indices
+  // `wanted` only where that is defined.
+  Result<at::Tensor> Forward(const ForwardPlan& plan, std::size_t pack_index,
+                             const at::Tensor& wanted = {}) {
     const ForwardPack& pack = plan.packs[pack_index];
     const at::Tensor positions = factory_.Indices(RowPositions(plan, pack));
     const PackAttention attention(plan, pack_index, factory_, kernel_);
@@ -203,9 +206,10 @@ class TorchDecoder : public Decoder {
       const LayerWeights* weights = TRY(incoming_->Layer(index));
       const std::size_t source = config_.layer[index].keys_of.value_or(index);
       const auto shared = shared_.find(source);
-      const KeysValues own =
-          RunLayer(context, *weights, index,
-                   {kept_[source], source == index ? nullptr : &shared->second}, x);
+      const bool is_last = index + 1 == config_.layer.size();
+      const KeysValues own = RunLayer(context, *weights, index,
+                                      {kept_[source], source == index ? nullptr : &shared->second},
+                                      is_last && hook_ == nullptr ? wanted : at::Tensor(), x);
       if (is_source_[index]) {
         shared_[index] = own;
       } else if (source == index) {
@@ -215,8 +219,9 @@ class TorchDecoder : public Decoder {
     }
     for (const auto& [index, own] : shared_) Keep(plan, pack_index, own, kept_[index]);
     shared_.clear();
-    if (hook_ != nullptr) hook_->OnOutput(HeadInput(config_, weights_, x), weights_.head.weight);
-    return x;
+    if (hook_ == nullptr) return x;
+    hook_->OnOutput(HeadInput(config_, weights_, x), weights_.head.weight);
+    return wanted.defined() ? x.index_select(0, wanted) : x;
   }
 
   // ALiBi's biases of all positions up to the pack's last, for AttentionRule.
@@ -268,24 +273,31 @@ class TorchDecoder : public Decoder {
     return LogitsOf(config_, weights_, HeadInput(config_, weights_, hidden), 0, config_.vocab_size);
   }
 
-  // Logits exist only for rows that are read.
-  Status Score(const ForwardPlan& plan, const ForwardPack& pack, const at::Tensor& hidden,
-               std::span<TokenScore> scores) const {
+  struct RowsRead {
     std::vector<std::int64_t> rows;    // of the pack, each once
     std::vector<std::int64_t> row_of;  // of each read, in `rows`
-    for (std::int64_t read = pack.read_begin; read < pack.read_end; ++read) {
-      const std::int64_t row = plan.reads[static_cast<std::size_t>(read)].row - pack.token_begin;
-      if (rows.empty() || rows.back() != row) rows.push_back(row);
-      row_of.push_back(static_cast<std::int64_t>(rows.size()) - 1);
+  };
+
+  static RowsRead RowsReadOf(const ForwardPlan& plan, const ForwardPack& pack) {
+    RowsRead read;
+    for (std::int64_t at = pack.read_begin; at < pack.read_end; ++at) {
+      const std::int64_t row = plan.reads[static_cast<std::size_t>(at)].row - pack.token_begin;
+      if (read.rows.empty() || read.rows.back() != row) read.rows.push_back(row);
+      read.row_of.push_back(static_cast<std::int64_t>(read.rows.size()) - 1);
     }
+    return read;
+  }
+
+  // Logits exist only for rows that are read: hidden [rows read, hidden].
+  Status Score(const ForwardPlan& plan, const ForwardPack& pack, const at::Tensor& hidden,
+               std::span<const std::int64_t> row_of, std::span<TokenScore> scores) const {
     const auto first_read = static_cast<std::size_t>(pack.read_begin);
-    const at::Tensor read =
-        HeadInput(config_, weights_, hidden.index_select(0, factory_.Indices(rows)));
+    const at::Tensor read = HeadInput(config_, weights_, hidden);
     const auto logits = [&](std::int64_t row, std::int64_t count, std::int64_t first,
                             std::int64_t tokens) {
       return LogitsOf(config_, weights_, read.narrow(0, row, count), first, tokens);
     };
-    TRY(ScoreRows(static_cast<std::int64_t>(rows.size()), config_.vocab_size, logits,
+    TRY(ScoreRows(hidden.size(0), config_.vocab_size, logits,
                   std::span(plan.reads).subspan(first_read, row_of.size()), row_of, factory_, cuda_,
                   scores.subspan(first_read, row_of.size())));
     return CheckScores(plan, pack, scores);

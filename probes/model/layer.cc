@@ -37,11 +37,10 @@ void ProjectHeads(const LayerContext& context, const LayerWeights& weights, std:
   const LayerConfig& layer = config.layer[index];
   const std::int64_t queries = config.heads * layer.head_dim, keys = layer.KeyRows();
   const at::Tensor flat = fused.flatten(1);
-  const at::Tensor projected = Project(weights.qkv, x);
-  flat.narrow(1, 0, projected.size(1)).copy_(projected);
-  if (layer.values_are_keys && keys > 0) {
-    flat.narrow(1, queries + keys, keys).copy_(projected.narrow(1, queries, keys));
-  }
+  const bool values_are_keys = layer.values_are_keys && keys > 0;
+  const at::Tensor projected = flat.narrow(1, 0, flat.size(1) - (values_are_keys ? keys : 0));
+  ProjectInto(weights.qkv, x, projected);
+  if (values_are_keys) flat.narrow(1, queries + keys, keys).copy_(flat.narrow(1, queries, keys));
   if (config.clip_qkv > 0) flat.clamp_(-config.clip_qkv, config.clip_qkv);
   NormaliseHeads(config, weights.query_norm, layer.head_dim, flat.narrow(1, 0, queries));
   if (keys > 0) {
@@ -100,14 +99,14 @@ void AddParts(const LayerContext& context, const LayerWeights& weights, const at
 }  // namespace
 
 KeysValues RunLayer(const LayerContext& context, const LayerWeights& weights, std::size_t index,
-                    const LayerMemory& memory, at::Tensor& x) {
+                    const LayerMemory& memory, const at::Tensor& wanted, at::Tensor& x) {
   const ModelConfig& config = context.config;
   const LayerConfig& layer = config.layer[index];
   const at::Device device = context.factory.device();
-  const std::int64_t rows = x.size(0), heads = config.heads;
+  const std::int64_t heads = config.heads;
   const std::int64_t kv_heads = memory.shared == nullptr ? layer.kv_heads : 0;
-  const at::Tensor fused = context.factory.Empty({rows, heads + 2 * kv_heads, layer.head_dim});
-  ForEachTile(device, rows, [&](std::int64_t begin, std::int64_t count) {
+  const at::Tensor fused = context.factory.Empty({x.size(0), heads + 2 * kv_heads, layer.head_dim});
+  ForEachTile(device, x.size(0), [&](std::int64_t begin, std::int64_t count) {
     const at::Tensor read = AttentionInput(config, weights, x.narrow(0, begin, count));
     ProjectHeads(context, weights, index, read, begin, fused.narrow(0, begin, count));
   });
@@ -115,21 +114,28 @@ KeysValues RunLayer(const LayerContext& context, const LayerWeights& weights, st
                              ? *memory.shared
                              : KeysValues{fused.narrow(1, heads, kv_heads),
                                           fused.narrow(1, heads + kv_heads, kv_heads)};
-  const at::Tensor of_heads =
+  at::Tensor of_heads =
       context.attention.Attend(fused.narrow(1, 0, heads), own, memory.kept, RuleOf(context, index));
   if (context.hook != nullptr) {
     context.hook->OnHeads(static_cast<std::int64_t>(index) + 1, of_heads);
   }
-  ForEachTile(device, rows, [&](std::int64_t begin, std::int64_t count) {
+  at::Tensor inputs_of_layer =
+      context.layer_inputs.defined()
+          ? context.layer_inputs.select(1, static_cast<std::int64_t>(index))
+          : at::Tensor();
+  if (wanted.defined()) {
+    for (at::Tensor* of_rows : {&x, &of_heads, &inputs_of_layer}) {
+      if (of_rows->defined()) *of_rows = of_rows->index_select(0, wanted);
+    }
+  }
+  ForEachTile(device, x.size(0), [&](std::int64_t begin, std::int64_t count) {
     at::Tensor tile = x.narrow(0, begin, count);
     const at::Tensor attended =
         Normalise(config, weights.attention_output_norm,
                   Project(weights.output, of_heads.narrow(0, begin, count)));
     AddParts(context, weights, attended, tile);
-    if (context.layer_inputs.defined()) {
-      const at::Tensor inputs =
-          context.layer_inputs.narrow(0, begin, count).select(1, static_cast<std::int64_t>(index));
-      tile.add_(LayerInput(config, weights, inputs, tile));
+    if (inputs_of_layer.defined()) {
+      tile.add_(LayerInput(config, weights, inputs_of_layer.narrow(0, begin, count), tile));
     }
     if (weights.scale.defined()) tile.mul_(weights.scale);
   });

@@ -33,9 +33,9 @@ struct LayerMemory {
   const KeysValues* shared = nullptr;  // of the pack's rows, where an earlier layer made them
 };
 
-// Layer `index`, 0 … layers − 1, replaces x [rows, hidden] by its output. Gives the keys and values
-// of the pack's rows.
+// Layer `index`, 0 … layers − 1, replaces x [rows, hidden] by its output, of the rows with the
+// indices `wanted` only where that is defined. Gives the keys and values of all the pack's rows.
 KeysValues RunLayer(const LayerContext& context, const LayerWeights& weights, std::size_t index,
-                    const LayerMemory& memory, at::Tensor& x);
+                    const LayerMemory& memory, const at::Tensor& wanted, at::Tensor& x);
 
 }  // namespace couplingd

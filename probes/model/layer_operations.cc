@@ -39,10 +39,12 @@ at::Tensor Activate(Activation activation, const at::Tensor& x) {
   return x;
 }
 
-// [rows, 2 · size], gate first, to [rows, size].
+// [rows, 2 · size], gate first, to [rows, size]; in place where it can.
 at::Tensor Gated(Activation activation, const at::Tensor& wide) {
   const std::int64_t size = wide.size(1) / 2;
-  return Activate(activation, wide.narrow(1, 0, size)).mul_(wide.narrow(1, size, size));
+  at::Tensor gate = wide.narrow(1, 0, size);
+  gate = activation == Activation::kSilu ? at::silu_(gate) : Activate(activation, gate);
+  return gate.mul_(wide.narrow(1, size, size));
 }
 
 at::Tensor LayerNormalise(const ModelConfig& config, const Norm& norm, const at::Tensor& x) {
@@ -109,6 +111,16 @@ at::Tensor Project(const Projection& projection, const at::Tensor& x) {
   if (projection.packed.defined()) return PackedLinear(projection, x);
   return at::linear(
       x, projection.weight,
+      projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt);
+}
+
+void ProjectInto(const Projection& projection, const at::Tensor& x, at::Tensor out) {
+  if (projection.packed.defined()) {
+    out.copy_(PackedLinear(projection, x));
+    return;
+  }
+  at::linear_out(
+      out, x, projection.weight,
       projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt);
 }
 

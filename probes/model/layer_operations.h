@@ -14,6 +14,7 @@ at::Tensor Normalise(const ModelConfig& config, const Norm& norm, const at::Tens
 
 // x [rows, in] to [rows, out].
 at::Tensor Project(const Projection& projection, const at::Tensor& x);
+void ProjectInto(const Projection& projection, const at::Tensor& x, at::Tensor out);
 
 // The layer's MLP, its experts, or both. x [rows, hidden] is the residual stream, `read` the same
 // normalised.

@@ -15,8 +15,8 @@ namespace couplingd {
 namespace {
 
 // A tile of logits that a core's cache holds while it is used.
-constexpr std::int64_t kRowTile = 128;
-constexpr std::int64_t kVocabularyTile = 1024;
+constexpr std::int64_t kRowTile = 256;
+constexpr std::int64_t kVocabularyTile = 512;
 // Likewise for a GPU: enough to fill it.
 constexpr std::int64_t kCudaRows = 4096;
 constexpr std::int64_t kCudaVocabularyTile = 8192;

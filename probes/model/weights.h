@@ -24,7 +24,7 @@ struct Norm {
 };
 
 struct Projection {
-  at::Tensor weight;  // [out, in]; undefined once it is packed, or where there is none
+  at::Tensor weight;  // [out, in], of any strides; undefined once packed, or where there is none
   at::Tensor bias;    // [out]; undefined where there is none
   at::Tensor packed;  // in its place, where packed_linear.h made it
 };

@@ -8,8 +8,8 @@
 namespace couplingd {
 namespace {
 
-constexpr std::int64_t kTileRows = 256, kAttentionRows = 64;
-constexpr std::int64_t kLogits = std::int64_t{128} * 1024;   // of one thread
+constexpr std::int64_t kTileRows = 512, kAttentionRows = 64;
+constexpr std::int64_t kLogits = std::int64_t{256} * 512;    // of one thread
 constexpr std::int64_t kCudaLogits = std::int64_t{1} << 25;  // elements
 constexpr std::int64_t kCudaScores = std::int64_t{1} << 25;  // likewise
 constexpr std::int64_t kScoreTile = std::int64_t{1} << 17;   // likewise, of one thread

@@ -8,7 +8,8 @@
 namespace couplingd {
 
 // Questions that share a preamble, each with answers that share beginnings.
-inline std::vector<ScoringRequest> TreeOfRequests(unsigned seed, TokenId vocabulary) {
+inline std::vector<ScoringRequest> TreeOfRequests(unsigned seed, TokenId vocabulary,
+                                                  int questions = 12) {
   std::mt19937 random(seed);
   const auto tokens = [&](int count) {
     std::vector<TokenId> made;
@@ -21,7 +22,7 @@ inline std::vector<ScoringRequest> TreeOfRequests(unsigned seed, TokenId vocabul
   };
   std::vector<ScoringRequest> requests;
   const std::vector<TokenId> preamble = tokens(21);
-  for (int question = 0; question < 12; ++question) {
+  for (int question = 0; question < questions; ++question) {
     const std::vector<TokenId> context =
         append(preamble, tokens(3 + static_cast<int>(random() % 8)));
     const std::vector<TokenId> begun = append(context, tokens(2));
