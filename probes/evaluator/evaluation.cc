@@ -12,6 +12,7 @@
 #include "history/score_file.h"
 #include "probes/benchmark/metrics.h"
 #include "probes/benchmark/samples.h"
+#include "probes/device/host_memory.h"
 #include "probes/evaluator/internals_task.h"
 #include "probes/evaluator/preparation.h"
 #include "probes/scoring/score_log.h"

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "probes/checkpoint/naming/canonical_names.h"
+#include "probes/device/host_memory.h"
 #include "probes/internals/reinitialised_source.h"
 #include "probes/model/dimensions.h"
 #include "probes/model/row_tiles.h"

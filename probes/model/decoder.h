@@ -85,12 +85,4 @@ Result<LoadedDecoder> LoadDecoder(const TensorSource& source, const ModelConfig&
 void SetComputeThreads(int threads);
 int ComputeThreads();
 
-// From now on the process keeps the memory that it frees: a forward pass takes and gives back the
-// same blocks many times, and the system would hand out each anew, page by page. What is free now
-// goes back to the system.
-void KeepFreedMemory();
-
-// Gives back what is free now, where other memory will be wanted next.
-void ReturnFreedMemory();
-
 }  // namespace couplingd

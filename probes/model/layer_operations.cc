@@ -20,31 +20,31 @@ namespace {
 
 const Norm kNoWeight = {.exists = true, .weight = {}, .bias = {}};
 
-at::Tensor Activate(Activation activation, const at::Tensor& x) {
+// In place.
+at::Tensor& Activate(Activation activation, at::Tensor& x) {
   constexpr double kQuickGeluSlope = 1.702;
   switch (activation) {
     case Activation::kGelu:
-      return at::gelu(x, "none");
+      return at::gelu_(x, "none");
     case Activation::kGeluTanh:
-      return at::gelu(x, "tanh");
+      return at::gelu_(x, "tanh");
     case Activation::kQuickGelu:
-      return x * at::sigmoid(x * kQuickGeluSlope);
+      return x.mul_(at::sigmoid(x * kQuickGeluSlope));
     case Activation::kSilu:
-      return at::silu(x);
+      return at::silu_(x);
     case Activation::kRelu:
-      return at::relu(x);
+      return at::relu_(x);
     case Activation::kReluSquared:
-      return at::relu(x).square_();
+      return at::relu_(x).square_();
   }
   return x;
 }
 
-// [rows, 2 · size], gate first, to [rows, size]; in place where it can.
+// [rows, 2 · size], gate first, to [rows, size], in place.
 at::Tensor Gated(Activation activation, const at::Tensor& wide) {
   const std::int64_t size = wide.size(1) / 2;
   at::Tensor gate = wide.narrow(1, 0, size);
-  gate = activation == Activation::kSilu ? at::silu_(gate) : Activate(activation, gate);
-  return gate.mul_(wide.narrow(1, size, size));
+  return Activate(activation, gate).mul_(wide.narrow(1, size, size));
 }
 
 at::Tensor LayerNormalise(const ModelConfig& config, const Norm& norm, const at::Tensor& x) {
@@ -91,6 +91,12 @@ at::Tensor MixExperts(const ModelConfig& config, const ExpertWeights& experts,
   return sum;
 }
 
+at::Tensor OneMlp(const ModelConfig& config, const LayerWeights& layer, const at::Tensor& x) {
+  at::Tensor wide = Project(layer.up, x);
+  return Project(layer.down, config.gated_mlp ? Gated(config.activation, wide)
+                                              : Activate(config.activation, wide));
+}
+
 }  // namespace
 
 at::Tensor Normalise(const ModelConfig& config, const Norm& norm, const at::Tensor& x) {
@@ -131,9 +137,7 @@ at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const Tenso
   if (has_experts && !config.experts.beside_mlp) {
     return MixExperts(config, experts, factory, read, read);
   }
-  const at::Tensor wide = Project(layer.up, read);
-  const at::Tensor one = Project(layer.down, config.gated_mlp ? Gated(config.activation, wide)
-                                                              : Activate(config.activation, wide));
+  const at::Tensor one = OneMlp(config, layer, read);
   if (!has_experts) return one;
   const double root = 1 / std::sqrt(static_cast<double>(config.hidden_size));
   const at::Tensor routed = Normalise(config, kNoWeight, x).mul_(experts.router_scale).mul_(root);
@@ -144,9 +148,9 @@ at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const Tenso
 
 at::Tensor LayerInput(const ModelConfig& config, const LayerWeights& layer,
                       const at::Tensor& inputs, const at::Tensor& x) {
-  const at::Tensor gate = Activate(config.activation, Project(layer.layer_input_gate, x));
-  return Normalise(config, layer.layer_input_norm,
-                   Project(layer.layer_input_projection, gate * inputs));
+  at::Tensor gate = Project(layer.layer_input_gate, x);
+  Activate(config.activation, gate).mul_(inputs);
+  return Normalise(config, layer.layer_input_norm, Project(layer.layer_input_projection, gate));
 }
 
 at::Tensor SoftCap(double cap, at::Tensor x) {

@@ -3,7 +3,6 @@
 #include <ATen/ops/aminmax.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,6 +16,7 @@
 #include <thread>
 
 #include "base/hash.h"
+#include "probes/device/host_memory.h"
 #include "probes/model/guarded.h"
 #include "probes/model/packed_linear.h"
 #include "probes/model/row_tiles.h"
@@ -233,7 +233,7 @@ class WeightLoader : public IncomingWeights {
     };
     ForEachTile(at::kCPU, std::ssize(of_layer_), load, /*tile_rows=*/1);
     staging_.Clear();
-    malloc_trim(0);  // the threads that read keep what they freed, and nobody else gets it
+    ReturnFreedMemory();  // the threads that read keep what they freed, and nobody else gets it
   }
 
   // A layer is packed as soon as it is there, so that the next one takes the memory it came in.

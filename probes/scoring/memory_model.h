@@ -34,7 +34,7 @@ struct MemoryEstimate {
 //   weights      e · parameters
 //   kept         e · 2 · k · layers · (tokens of segments that a later pack attends to)
 //   activations  e · R · (2 d + 2 q + 2 k), one layer at a time, the residual stream in between
-//   workspace    CPU: threads · 256 rows · 4 bytes · (4 d + q + 2 k + 3 f), and as many tiles of
+//   workspace    CPU: threads · 512 rows · 4 bytes · (4 d + q + 2 k + 3 f), and as many tiles of
 //                64 rows against the longest path; CUDA: a tile of logits, and the larger of
 //                e · R · (4 d + 3 f) and a batch of attention: its scores, keys and values; and a
 //                mask of 1 + e bytes (1 in fp32) for every row and key of the longest path

@@ -13,7 +13,7 @@
 namespace couplingd {
 
 // Changes with every change that can move a score; part of an evaluation's identity.
-inline constexpr std::string_view kScorerVersion = "trie-2";
+inline constexpr std::string_view kScorerVersion = "trie-3";
 
 struct ContinuationScore {
   double log_likelihood = 0;  // Σ log p(token | what precedes it), natural logarithm
