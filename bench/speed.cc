@@ -57,13 +57,21 @@ double CpuSeconds(clockid_t clock) {
 // ---- the peak ----
 
 struct Peak {
-  double gflops = 0;      // of all threads together, or of the GPU
-  double cpu_gflops = 0;  // per core second
+  double gflops = 0;      // of all threads together, or of the GPU, in the median round
+  double cpu_gflops = 0;  // per core second, likewise
+  double best_gflops = 0;
 };
 
-// In fp32 at 2048³ on the CPU, in bf16 at 8192³ on a GPU.
+double MedianOf(std::vector<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+// In fp32 at 2048³ on the CPU, in bf16 at 8192³ on a GPU. Of many rounds, since a shared machine's
+// best moment lasts for a fraction of a second and an evaluation for minutes.
 Result<Peak> MeasurePeak(const std::string& device) {
-  constexpr int kRounds = 12;
+  constexpr int kRounds = 51;
   const bool on_cpu = device == "cpu";
   const Place place = TRY(ChoosePlace({.device = device, .dtype = on_cpu ? "fp32" : "bf16"}));
   const std::int64_t size = on_cpu ? 2048 : 8192;
@@ -75,17 +83,16 @@ Result<Peak> MeasurePeak(const std::string& device) {
   for (float& value : values) value = normal(random);
   const at::Tensor a = factory.Values(values, {size, size}, factory.dtype());
   const double gflop = 2.0 * static_cast<double>(size * size * size) / 1e9;
-  Peak best;
+  std::vector<double> wall, cpu;
   for (int round = 0; round < kRounds; ++round) {
     const auto start = Steady::now();
     const double cpu_start = CpuSeconds(CLOCK_PROCESS_CPUTIME_ID);
     const at::Tensor product = at::mm(a, a);
     (void)product.select(0, 0).select(0, 0).item<float>();  // waits for a GPU
-    best.gflops = std::max(best.gflops, gflop / SecondsSince(start));
-    best.cpu_gflops =
-        std::max(best.cpu_gflops, gflop / (CpuSeconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_start));
+    wall.push_back(gflop / SecondsSince(start));
+    cpu.push_back(gflop / (CpuSeconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_start));
   }
-  return best;
+  return Peak{MedianOf(wall), MedianOf(cpu), std::ranges::max(wall)};
 }
 
 // ---- core seconds of every operator, without those it calls, over all threads ----
@@ -282,8 +289,9 @@ Status Read(const std::string& path) {
 Status Run(std::string_view command, const std::vector<std::string>& arguments) {
   if (command == "peak" && arguments.size() <= 1) {
     const Peak peak = TRY(MeasurePeak(arguments.empty() ? "cpu" : arguments[0]));
-    fmt::print("{{\"gflops\":{:.2f},\"cpu_gflops\":{:.2f},\"threads\":{}}}\n", peak.gflops,
-               peak.cpu_gflops, at::get_num_threads());
+    fmt::print(
+        "{{\"gflops\":{:.2f},\"cpu_gflops\":{:.2f},\"best_gflops\":{:.2f},\"threads\":{}}}\n",
+        peak.gflops, peak.cpu_gflops, peak.best_gflops, at::get_num_threads());
     return {};
   }
   if (command == "profile" && arguments.size() == 1) {
