@@ -61,35 +61,43 @@ at::Tensor AttentionInput(const ModelConfig& config, const LayerWeights& weights
   return config.residual == Residual::kAfter ? x : Normalise(config, weights.first_norm, x);
 }
 
-// Attention's output and the MLP for a tile of rows, in place on x.
-void AddParts(const LayerContext& context, const LayerWeights& weights, const at::Tensor& attended,
+// Attention's output, from what the heads give, and the MLP for a tile of rows, in place on x.
+void AddParts(const LayerContext& context, const LayerWeights& weights, const at::Tensor& of_heads,
               at::Tensor x) {
   const ModelConfig& config = context.config;
+  const Norm& attention_norm = weights.attention_output_norm;
   const auto normalise = [&](const Norm& norm, const at::Tensor& of) {
     return Normalise(config, norm, of);
   };
   const auto mlp = [&](const at::Tensor& read) {
     return Mlp(config, weights, context.factory, x, read);
   };
+  const auto attended = [&] {
+    return normalise(attention_norm, Project(weights.output, of_heads));
+  };
   switch (config.residual) {
     case Residual::kSequential:
-      x.add_(attended);
-      x.add_(normalise(weights.mlp_output_norm, mlp(normalise(weights.second_norm, x))));
+      if (attention_norm.exists) {
+        x.add_(attended());
+      } else {
+        AddProjected(weights.output, of_heads, x);
+      }
+      AddMlp(config, weights, context.factory, normalise(weights.second_norm, x), x);
       break;
     case Residual::kParallel: {
       const Norm& norm = weights.second_norm.exists ? weights.second_norm : weights.first_norm;
       const at::Tensor wide = mlp(normalise(norm, x));
-      x.add_(attended).add_(wide);
+      x.add_(attended()).add_(wide);
       break;
     }
     case Residual::kAfter: {
-      const at::Tensor middle = normalise(weights.first_norm, x + attended);
+      const at::Tensor middle = normalise(weights.first_norm, x + attended());
       x.copy_(normalise(weights.second_norm, middle + mlp(middle)));
       break;
     }
     case Residual::kOfNorms: {
       const at::Tensor middle =
-          normalise(weights.second_norm, normalise(weights.first_norm, x) + attended);
+          normalise(weights.second_norm, normalise(weights.first_norm, x) + attended());
       x.copy_(middle + mlp(middle));
       break;
     }
@@ -130,10 +138,7 @@ KeysValues RunLayer(const LayerContext& context, const LayerWeights& weights, st
   }
   ForEachTile(device, x.size(0), [&](std::int64_t begin, std::int64_t count) {
     at::Tensor tile = x.narrow(0, begin, count);
-    const at::Tensor attended =
-        Normalise(config, weights.attention_output_norm,
-                  Project(weights.output, of_heads.narrow(0, begin, count)));
-    AddParts(context, weights, attended, tile);
+    AddParts(context, weights, of_heads.narrow(0, begin, count), tile);
     if (inputs_of_layer.defined()) {
       tile.add_(LayerInput(config, weights, inputs_of_layer.narrow(0, begin, count), tile));
     }

@@ -91,10 +91,10 @@ at::Tensor MixExperts(const ModelConfig& config, const ExpertWeights& experts,
   return sum;
 }
 
-at::Tensor OneMlp(const ModelConfig& config, const LayerWeights& layer, const at::Tensor& x) {
+// What a layer's one MLP projects down.
+at::Tensor Widened(const ModelConfig& config, const LayerWeights& layer, const at::Tensor& x) {
   at::Tensor wide = Project(layer.up, x);
-  return Project(layer.down, config.gated_mlp ? Gated(config.activation, wide)
-                                              : Activate(config.activation, wide));
+  return config.gated_mlp ? Gated(config.activation, wide) : Activate(config.activation, wide);
 }
 
 }  // namespace
@@ -130,6 +130,16 @@ void ProjectInto(const Projection& projection, const at::Tensor& x, at::Tensor o
       projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt);
 }
 
+void AddProjected(const Projection& projection, const at::Tensor& x, at::Tensor& to) {
+  const bool is_one_product = !projection.packed.defined() && !projection.bias.defined() &&
+                              to.is_cpu() && to.scalar_type() == at::kFloat;
+  if (is_one_product) {
+    to.addmm_(x, projection.weight.t());
+  } else {
+    to.add_(Project(projection, x));
+  }
+}
+
 at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const TensorFactory& factory,
                const at::Tensor& x, const at::Tensor& read) {
   const ExpertWeights& experts = layer.experts;
@@ -137,13 +147,22 @@ at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const Tenso
   if (has_experts && !config.experts.beside_mlp) {
     return MixExperts(config, experts, factory, read, read);
   }
-  const at::Tensor one = OneMlp(config, layer, read);
+  const at::Tensor one = Project(layer.down, Widened(config, layer, read));
   if (!has_experts) return one;
   const double root = 1 / std::sqrt(static_cast<double>(config.hidden_size));
   const at::Tensor routed = Normalise(config, kNoWeight, x).mul_(experts.router_scale).mul_(root);
   const at::Tensor mixed =
       MixExperts(config, experts, factory, routed, Normalise(config, experts.input_norm, x));
   return Normalise(config, experts.mlp_norm, one) + Normalise(config, experts.output_norm, mixed);
+}
+
+void AddMlp(const ModelConfig& config, const LayerWeights& layer, const TensorFactory& factory,
+            const at::Tensor& read, at::Tensor& x) {
+  if (layer.experts.router.weight.defined() || layer.mlp_output_norm.exists) {
+    x.add_(Normalise(config, layer.mlp_output_norm, Mlp(config, layer, factory, x, read)));
+  } else {
+    AddProjected(layer.down, Widened(config, layer, read), x);
+  }
 }
 
 at::Tensor LayerInput(const ModelConfig& config, const LayerWeights& layer,

@@ -15,11 +15,16 @@ at::Tensor Normalise(const ModelConfig& config, const Norm& norm, const at::Tens
 // x [rows, in] to [rows, out].
 at::Tensor Project(const Projection& projection, const at::Tensor& x);
 void ProjectInto(const Projection& projection, const at::Tensor& x, at::Tensor out);
+void AddProjected(const Projection& projection, const at::Tensor& x, at::Tensor& to);
 
 // The layer's MLP, its experts, or both. x [rows, hidden] is the residual stream, `read` the same
 // normalised.
 at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const TensorFactory& factory,
                const at::Tensor& x, const at::Tensor& read);
+
+// The same, normalised as the layer says, onto x.
+void AddMlp(const ModelConfig& config, const LayerWeights& layer, const TensorFactory& factory,
+            const at::Tensor& read, at::Tensor& x);
 
 // What Gemma 4 adds behind the MLP. x [rows, hidden], inputs [rows, size] of this layer.
 at::Tensor LayerInput(const ModelConfig& config, const LayerWeights& layer,
