@@ -27,7 +27,7 @@ TASKS = 5
 # Operators by what they are for; the rest goes element by element.
 GROUPS = {
     "projections, oneDNN": {"mkldnn::_linear_pointwise"},
-    "projections and logits, MKL": {"aten::mm", "aten::linear", "aten::addmm", "aten::matmul"},
+    "projections and logits, MKL": {"aten::mm", "aten::addmm_", "aten::linear", "aten::addmm", "aten::matmul"},
     "softmax of logits": {"aten::exp_", "aten::amax", "aten::sub", "aten::sum"},
     "attention": {"aten::bmm", "aten::_softmax", "aten::cat"},
     "loading": {"mkldnn::_reorder_linear_weight", "aten::aminmax"},
