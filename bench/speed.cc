@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/quantiles.h"
 #include "probes/benchmark/requests.h"
 #include "probes/device/factory.h"
 #include "probes/evaluator/evaluation.h"
@@ -62,12 +63,6 @@ struct Peak {
   double best_gflops = 0;
 };
 
-double MedianOf(std::vector<double> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
-
 // In fp32 at 2048³ on the CPU, in bf16 at 8192³ on a GPU. Of many rounds, since a shared machine's
 // best moment lasts for a fraction of a second and an evaluation for minutes.
 Result<Peak> MeasurePeak(const std::string& device) {
@@ -92,7 +87,7 @@ Result<Peak> MeasurePeak(const std::string& device) {
     wall.push_back(gflop / SecondsSince(start));
     cpu.push_back(gflop / (CpuSeconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_start));
   }
-  return Peak{MedianOf(wall), MedianOf(cpu), std::ranges::max(wall)};
+  return Peak{Quantile(wall, 0.5), Quantile(cpu, 0.5), std::ranges::max(wall)};
 }
 
 // ---- core seconds of every operator, without those it calls, over all threads ----

@@ -219,7 +219,7 @@ class TorchDecoder : public Decoder {
     for (const auto& [index, own] : shared_) Keep(plan, pack_index, own, kept_[index]);
     shared_.clear();
     if (hook_ == nullptr) return x;
-    hook_->OnOutput(HeadInput(config_, weights_, factory_, x), weights_.head.weight);
+    hook_->OnOutput(HeadInput(config_, weights_, x), weights_.head.weight);
     return wanted.defined() ? x.index_select(0, wanted) : x;
   }
 
@@ -269,8 +269,7 @@ class TorchDecoder : public Decoder {
   }
 
   at::Tensor AllLogits(const at::Tensor& hidden) const {
-    return LogitsOf(config_, weights_, HeadInput(config_, weights_, factory_, hidden), 0,
-                    config_.vocab_size);
+    return LogitsOf(config_, weights_, HeadInput(config_, weights_, hidden), 0, config_.vocab_size);
   }
 
   struct RowsRead {
@@ -292,7 +291,7 @@ class TorchDecoder : public Decoder {
   Status Score(const ForwardPlan& plan, const ForwardPack& pack, const at::Tensor& hidden,
                std::span<const std::int64_t> row_of, std::span<TokenScore> scores) const {
     const auto first_read = static_cast<std::size_t>(pack.read_begin);
-    const at::Tensor read = HeadInput(config_, weights_, factory_, hidden);
+    const at::Tensor read = HeadInput(config_, weights_, hidden);
     const auto logits = [&](std::int64_t row, std::int64_t count, std::int64_t first,
                             std::int64_t tokens) {
       return LogitsOf(config_, weights_, read.narrow(0, row, count), first, tokens);

@@ -7,7 +7,6 @@
 #include <numbers>
 
 #include "probes/model/layer_operations.h"
-#include "probes/model/row_tiles.h"
 
 namespace couplingd {
 namespace {
@@ -47,17 +46,10 @@ at::Tensor InputsOfLayers(const ModelConfig& config, const Weights& weights,
       .mul_(std::numbers::sqrt2 / 2);
 }
 
-at::Tensor HeadInput(const ModelConfig& config, const Weights& weights,
-                     const TensorFactory& factory, const at::Tensor& hidden) {
-  const at::Tensor input = factory.Empty({hidden.size(0), weights.head.weight.size(1)});
-  const bool projects = weights.project_out.weight.defined();
-  ForEachTile(hidden.device(), hidden.size(0), [&](std::int64_t begin, std::int64_t count) {
-    const at::Tensor normalised =
-        Normalise(config, weights.final_norm, hidden.narrow(0, begin, count));
-    input.narrow(0, begin, count)
-        .copy_(projects ? Project(weights.project_out, normalised) : normalised);
-  });
-  return input;
+at::Tensor HeadInput(const ModelConfig& config, const Weights& weights, const at::Tensor& hidden) {
+  const at::Tensor normalised = Normalise(config, weights.final_norm, hidden);
+  return weights.project_out.weight.defined() ? Project(weights.project_out, normalised)
+                                              : normalised;
 }
 
 at::Tensor LogitsOf(const ModelConfig& config, const Weights& weights, const at::Tensor& head_input,

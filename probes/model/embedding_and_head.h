@@ -23,8 +23,7 @@ at::Tensor InputsOfLayers(const ModelConfig& config, const Weights& weights,
                           const at::Tensor& embedded);
 
 // What the head reads of the residual stream after the last layer: [rows, embedding size].
-at::Tensor HeadInput(const ModelConfig& config, const Weights& weights,
-                     const TensorFactory& factory, const at::Tensor& hidden);
+at::Tensor HeadInput(const ModelConfig& config, const Weights& weights, const at::Tensor& hidden);
 
 // Of tokens [first, first + count): [rows, count].
 at::Tensor LogitsOf(const ModelConfig& config, const Weights& weights, const at::Tensor& head_input,

@@ -77,11 +77,7 @@ void AddParts(const LayerContext& context, const LayerWeights& weights, const at
   };
   switch (config.residual) {
     case Residual::kSequential:
-      if (attention_norm.exists) {
-        x.add_(attended());
-      } else {
-        AddProjected(weights.output, of_heads, x);
-      }
+      AddProjected(config, weights.output, attention_norm, of_heads, x);
       AddMlp(config, weights, context.factory, normalise(weights.second_norm, x), x);
       break;
     case Residual::kParallel: {

@@ -11,7 +11,6 @@
 #include <ATen/ops/topk.h>
 
 #include <cmath>
-#include <optional>
 
 #include "probes/model/packed_linear.h"
 
@@ -115,9 +114,7 @@ at::Tensor Normalise(const ModelConfig& config, const Norm& norm, const at::Tens
 
 at::Tensor Project(const Projection& projection, const at::Tensor& x) {
   if (projection.packed.defined()) return PackedLinear(projection, x);
-  return at::linear(
-      x, projection.weight,
-      projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt);
+  return at::linear(x, projection.weight, projection.OptionalBias());
 }
 
 void ProjectInto(const Projection& projection, const at::Tensor& x, at::Tensor out) {
@@ -125,18 +122,18 @@ void ProjectInto(const Projection& projection, const at::Tensor& x, at::Tensor o
     out.copy_(PackedLinear(projection, x));
     return;
   }
-  at::linear_out(
-      out, x, projection.weight,
-      projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt);
+  at::linear_out(out, x, projection.weight, projection.OptionalBias());
 }
 
-void AddProjected(const Projection& projection, const at::Tensor& x, at::Tensor& to) {
-  const bool is_one_product = !projection.packed.defined() && !projection.bias.defined() &&
-                              to.is_cpu() && to.scalar_type() == at::kFloat;
+void AddProjected(const ModelConfig& config, const Projection& projection, const Norm& norm,
+                  const at::Tensor& read, at::Tensor& x) {
+  const bool is_one_product = !norm.exists && !projection.packed.defined() &&
+                              !projection.bias.defined() && x.is_cpu() &&
+                              x.scalar_type() == at::kFloat;
   if (is_one_product) {
-    to.addmm_(x, projection.weight.t());
+    x.addmm_(read, projection.weight.t());
   } else {
-    to.add_(Project(projection, x));
+    x.add_(Normalise(config, norm, Project(projection, read)));
   }
 }
 
@@ -158,10 +155,10 @@ at::Tensor Mlp(const ModelConfig& config, const LayerWeights& layer, const Tenso
 
 void AddMlp(const ModelConfig& config, const LayerWeights& layer, const TensorFactory& factory,
             const at::Tensor& read, at::Tensor& x) {
-  if (layer.experts.router.weight.defined() || layer.mlp_output_norm.exists) {
+  if (layer.experts.router.weight.defined()) {
     x.add_(Normalise(config, layer.mlp_output_norm, Mlp(config, layer, factory, x, read)));
   } else {
-    AddProjected(layer.down, Widened(config, layer, read), x);
+    AddProjected(config, layer.down, layer.mlp_output_norm, Widened(config, layer, read), x);
   }
 }
 

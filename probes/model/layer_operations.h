@@ -15,7 +15,9 @@ at::Tensor Normalise(const ModelConfig& config, const Norm& norm, const at::Tens
 // x [rows, in] to [rows, out].
 at::Tensor Project(const Projection& projection, const at::Tensor& x);
 void ProjectInto(const Projection& projection, const at::Tensor& x, at::Tensor out);
-void AddProjected(const Projection& projection, const at::Tensor& x, at::Tensor& to);
+// What is read, projected and normalised, onto the residual stream x.
+void AddProjected(const ModelConfig& config, const Projection& projection, const Norm& norm,
+                  const at::Tensor& read, at::Tensor& x);
 
 // The layer's MLP, its experts, or both. x [rows, hidden] is the residual stream, `read` the same
 // normalised.

@@ -57,10 +57,8 @@ void PackProjections(LayerWeights& layer) {
 
 at::Tensor PackedLinear(const Projection& projection, const at::Tensor& x) {
   static const auto linear = Operator<Linear>("mkldnn::_linear_pointwise");
-  return linear.call(
-      x, projection.packed,
-      projection.bias.defined() ? std::optional<at::Tensor>(projection.bias) : std::nullopt, "none",
-      c10::List<std::optional<at::Scalar>>(), "");
+  return linear.call(x, projection.packed, projection.OptionalBias(), "none",
+                     c10::List<std::optional<at::Scalar>>(), "");
 }
 
 }  // namespace couplingd

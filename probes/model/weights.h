@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -27,6 +28,11 @@ struct Projection {
   at::Tensor weight;  // [out, in], of any strides; undefined once packed, or where there is none
   at::Tensor bias;    // [out]; undefined where there is none
   at::Tensor packed;  // in its place, where packed_linear.h made it
+
+  // As libtorch's operators take it.
+  std::optional<at::Tensor> OptionalBias() const {
+    return bias.defined() ? std::optional(bias) : std::nullopt;
+  }
 };
 
 // In place of one MLP: a router and many small gated ones.
