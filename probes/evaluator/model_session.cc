@@ -20,7 +20,7 @@
 namespace couplingd {
 namespace {
 
-constexpr int kTokenBudgetOnCpu = 4096;
+constexpr int kTokenBudgetOnCpu = 8192;
 constexpr int kTokenBudgetOnCuda = 16384;
 
 // The element type that most of the weights are stored in.
@@ -153,8 +153,7 @@ EncodeOptions ModelSession::Encoding() const {
 int ModelSession::TokenBudget() const {
   if (settings_.token_budget > 0) return settings_.token_budget;
   if (place_.cuda_index >= 0) return kTokenBudgetOnCuda;
-  constexpr int kTilesPerThread = 2;
-  return std::max<int>(kTokenBudgetOnCpu, kTilesPerThread * kTileRows * ComputeThreads());
+  return std::max<int>(kTokenBudgetOnCpu, kTileRows * ComputeThreads());
 }
 
 MemoryPlace ModelSession::MemoryOf() const {

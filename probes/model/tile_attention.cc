@@ -3,6 +3,7 @@
 #include <ATen/ops/_softmax.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/mul.h>
 
 #include <algorithm>
 #include <limits>
@@ -83,11 +84,9 @@ void TileAttention::AttendTile(std::size_t index, const at::Tensor& query, const
       std::clamp<std::int64_t>(kScores / (group * rows * tile.key_count), 1, kv_heads);
   for (std::int64_t first = 0; first < kv_heads; first += step) {
     const std::int64_t heads = std::min(step, kv_heads - first);
-    const at::Tensor queries = query.narrow(1, first, heads)
-                                   .permute({1, 2, 0, 3})
-                                   .mul(rule.scale)
-                                   .contiguous()
-                                   .view({heads, group * rows, -1});
+    at::Tensor queries = factory_.Empty({heads, group, rows, query.size(3)});
+    at::mul_out(queries, query.narrow(1, first, heads).permute({1, 2, 0, 3}), rule.scale);
+    queries = queries.view({heads, group * rows, -1});
     const at::Tensor keys = seen.keys.narrow(1, first, heads).permute({1, 2, 0});
     const at::Tensor values = seen.values.narrow(1, first, heads).permute({1, 0, 2});
     at::Tensor scores = at::bmm(queries, keys).to(at::kFloat);

@@ -8,7 +8,7 @@
 namespace couplingd {
 namespace {
 
-constexpr std::int64_t kTileRows = 512, kAttentionRows = 64;
+constexpr std::int64_t kTileRows = 1024, kAttentionRows = 64;
 constexpr std::int64_t kLogits = std::int64_t{256} * 512;    // of one thread
 constexpr std::int64_t kCudaLogits = std::int64_t{1} << 25;  // elements
 constexpr std::int64_t kCudaScores = std::int64_t{1} << 25;  // likewise
@@ -130,11 +130,12 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, const ForwardPlan& plan
     estimate.runtime = kCudaContext;
     return estimate;
   }
-  const std::int64_t tile = kTileRows * 4 * (4 * hidden + queries + 2 * keys + 3 * mlp);
+  const std::int64_t tiled_rows = std::min<std::int64_t>(place.threads * kTileRows, sizes.rows);
+  const std::int64_t tiles = tiled_rows * 4 * (4 * hidden + queries + 2 * keys + 3 * mlp);
   const std::int64_t scores = std::max(kScoreTile, kAttentionRows * group * sizes.longest);
   const std::int64_t attention = 4 * (2 * sizes.longest * keys + 2 * scores);
   const std::int64_t masks = 4 * sizes.rows * std::min(2 * kAttentionRows, sizes.longest);
-  estimate.workspace = place.threads * (tile + attention + 2 * 4 * kLogits) + masks;
+  estimate.workspace = tiles + place.threads * (attention + 2 * 4 * kLogits) + masks;
   estimate.runtime = kLibtorch;
   return estimate;
 }

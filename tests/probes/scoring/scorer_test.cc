@@ -98,7 +98,7 @@ TEST(Scorer, GivesBitEqualScoresInAnyOrderOfRequests) {
 
 TEST(Scorer, GivesBitEqualScoresOnAnyNumberOfThreads) {
   const LoadedDecoder loaded = LoadFixture("llama_gqa");
-  const ScoringPlan plan = PlanScoring(TreeOfRequests(6, 53, /*questions=*/24), 4096).value();
+  const ScoringPlan plan = PlanScoring(TreeOfRequests(6, 53, /*questions=*/48), 4096).value();
   ASSERT_GT(plan.forward.packs[0].rows(), kTileRows);
   SetComputeThreads(1);
   const auto alone = ScoreRequests(*loaded.decoder, plan, GoOn).value();
