@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "probes/model/layer_operations.h"
+#include "probes/model/row_tiles.h"
 
 namespace couplingd {
 namespace {
@@ -17,13 +18,22 @@ at::Tensor Rounded(const TensorFactory& factory, double value) {
   return factory.Values(values, {1}, factory.dtype());
 }
 
+// By tiles: several threads on one product may round otherwise than one does.
+at::Tensor ProjectTiles(const Projection& projection, const at::Tensor& x) {
+  const at::Tensor out = x.new_empty({x.size(0), projection.weight.size(0)});
+  ForEachTile(x.device(), x.size(0), [&](std::int64_t begin, std::int64_t count) {
+    ProjectInto(projection, x.narrow(0, begin, count), out.narrow(0, begin, count));
+  });
+  return out;
+}
+
 }  // namespace
 
 at::Tensor Embed(const ModelConfig& config, const Weights& weights, const TensorFactory& factory,
                  const at::Tensor& ids, const at::Tensor& positions) {
   at::Tensor x = weights.embedding.index_select(0, ids);
   if (config.embedding_scale != 1) x.mul_(Rounded(factory, config.embedding_scale));
-  if (weights.project_in.weight.defined()) x = Project(weights.project_in, x);
+  if (weights.project_in.weight.defined()) x = ProjectTiles(weights.project_in, x);
   if (weights.positions.defined()) {
     x.add_(weights.positions.index_select(0, positions + config.position_offset));
   }
@@ -37,7 +47,7 @@ at::Tensor InputsOfLayers(const ModelConfig& config, const Weights& weights,
   if (size == 0) return {};
   const double root = std::sqrt(static_cast<double>(config.hidden_size));
   const at::Tensor projected =
-      Project(weights.layer_projection, embedded).mul_(1 / root).unflatten(1, {-1, size});
+      ProjectTiles(weights.layer_projection, embedded).mul_(1 / root).unflatten(1, {-1, size});
   const at::Tensor of_tokens = weights.layer_embedding.index_select(0, ids)
                                    .mul_(Rounded(factory, std::sqrt(static_cast<double>(size))))
                                    .unflatten(1, {-1, size});
@@ -48,7 +58,7 @@ at::Tensor InputsOfLayers(const ModelConfig& config, const Weights& weights,
 
 at::Tensor HeadInput(const ModelConfig& config, const Weights& weights, const at::Tensor& hidden) {
   const at::Tensor normalised = Normalise(config, weights.final_norm, hidden);
-  return weights.project_out.weight.defined() ? Project(weights.project_out, normalised)
+  return weights.project_out.weight.defined() ? ProjectTiles(weights.project_out, normalised)
                                               : normalised;
 }
 
