@@ -14,7 +14,7 @@
 #include "probes/device/host_memory.h"
 #include "probes/internals/reinitialised_source.h"
 #include "probes/model/dimensions.h"
-#include "probes/model/row_tiles.h"
+#include "probes/model/tile_sizes.h"
 #include "probes/worker/frames.h"
 
 namespace couplingd {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 
-#include "probes/model/row_tiles.h"
+#include "probes/model/tile_sizes.h"
 
 namespace couplingd {
 namespace {

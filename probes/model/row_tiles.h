@@ -7,10 +7,9 @@
 #include <cstdint>
 #include <functional>
 
-namespace couplingd {
+#include "probes/model/tile_sizes.h"
 
-// Smaller ones read the weights too often, larger ones leave threads idle.
-inline constexpr std::int64_t kTileRows = 1024;
+namespace couplingd {
 
 // Calls work(begin, count) for consecutive tiles that cover rows [0, rows): on the CPU for tiles of
 // `tile_rows`, side by side on libtorch's threads, with operators inside `work` on one thread each;

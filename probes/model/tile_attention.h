@@ -10,6 +10,7 @@
 #include "probes/device/factory.h"
 #include "probes/model/attention_rule.h"
 #include "probes/model/attention_tiles.h"
+#include "probes/model/tile_sizes.h"
 
 namespace couplingd {
 
@@ -17,9 +18,6 @@ struct KeysValues {
   at::Tensor keys;    // [tokens, kv_heads, head_dim]
   at::Tensor values;  // likewise
 };
-
-// Rows of a tile that meet all keys on their paths at once; more of them would see fewer in common.
-inline constexpr std::int64_t kAttentionRows = 64;
 
 // Tiles with their masks, made once and used by every layer. Tiles run side by side (row_tiles.h).
 class TileAttention {

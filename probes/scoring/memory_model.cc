@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "probes/model/tile_sizes.h"
+
 namespace couplingd {
 namespace {
 
-constexpr std::int64_t kTileRows = 1024, kAttentionRows = 64;
 constexpr std::int64_t kLogits = std::int64_t{256} * 512;    // of one thread
 constexpr std::int64_t kCudaLogits = std::int64_t{1} << 25;  // elements
 constexpr std::int64_t kCudaScores = std::int64_t{1} << 25;  // likewise
